@@ -1,0 +1,16 @@
+# Libraries that are not ours, each as a target. libbpf comes from bookworm-backports, unpacked by scripts/setup: Debian 12's own is too old for struct_ops links.
+find_package(fmt REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(Threads REQUIRED)
+
+set(bpf_archive ${POINTSMAN_DEPS}/libbpf/usr/lib/x86_64-linux-gnu/libbpf.a)
+if(NOT EXISTS ${bpf_archive} OR NOT EXISTS ${POINTSMAN_DEPS}/include/vmlinux.h)
+  message(FATAL_ERROR "libbpf or vmlinux.h is missing below ${POINTSMAN_DEPS}: run scripts/setup")
+endif()
+add_library(pointsman_libbpf INTERFACE)
+target_include_directories(pointsman_libbpf SYSTEM INTERFACE ${POINTSMAN_DEPS}/libbpf/usr/include)
+target_link_libraries(pointsman_libbpf INTERFACE ${bpf_archive} elf z)
+
+add_library(pointsman_sqlite INTERFACE)
+target_link_libraries(pointsman_sqlite INTERFACE sqlite3 m)
