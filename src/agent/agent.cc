@@ -1,0 +1,213 @@
+#include "agent/agent.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "base/file.h"
+#include "base/log.h"
+
+namespace pointsman {
+
+namespace {
+
+constexpr size_t kTickRing = 4096;
+
+int64_t thread_cpu_ns() {
+  timespec t{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * kSecond + t.tv_nsec;
+}
+
+int64_t resident_bytes() {
+  auto text = read_file("/proc/self/statm");
+  if (!text) return 0;
+  const size_t space = text->find(' ');
+  return std::atoll(text->c_str() + space) * sysconf(_SC_PAGESIZE);
+}
+
+}  // namespace
+
+Agent::Agent(Clock& clock, Sensor& sensor, Swapper& swapper, Controller& controller, PinSource& pin, Recorder& recorder,
+             const AgentOptions& options)
+    : clock_(clock),
+      sensor_(sensor),
+      swapper_(swapper),
+      controller_(controller),
+      pin_(pin),
+      recorder_(recorder),
+      options_(options),
+      guard_(options.guard) {
+  tick_ns_.reserve(kTickRing);
+}
+
+Result<Unit> Agent::run() {
+  cpu_at_start_ns_ = thread_cpu_ns();
+  started_ns_ = clock_.now_ns();
+  int64_t next_tick = started_ns_;
+  while (!stopping_.load()) {
+    int64_t due = next_tick;
+    if (auto moment = controller_.next_moment_ns()) {
+      const int64_t wanted = started_ns_ + *moment;
+      if (wanted > clock_.now_ns() && wanted < due) due = wanted;
+    }
+    clock_.sleep_until_ns(due);
+    if (stopping_.load()) break;
+    const int64_t begin = clock_.now_ns();
+    tick(due);
+    const int64_t end = clock_.now_ns();
+    if (tick_ns_.size() < kTickRing) tick_ns_.push_back(0);
+    tick_ns_[static_cast<size_t>(ticks_) % kTickRing] = static_cast<uint32_t>(std::min<int64_t>(end - begin, UINT32_MAX));
+    ++ticks_;
+    if (due == next_tick) {
+      next_tick += options_.tick_ns;
+      // Late by more than a tick (a suspended machine, a debugger): the grid is kept, the missed ticks are counted, not made up for.
+      while (next_tick <= end) {
+        next_tick += options_.tick_ns;
+        ++late_ticks_;
+      }
+    }
+  }
+  cpu_used_ns_ = thread_cpu_ns() - cpu_at_start_ns_;
+  return Unit{};
+}
+
+void Agent::tick(int64_t moment_ns) {
+  auto reading = sensor_.read();
+  if (!reading) {
+    // Without eyes nothing may be decided: the default is eevdf, and the person is told once a window.
+    log_warning("no reading: {}", reading.error().message);
+    return;
+  }
+  if (!window_start_) {
+    if (started_ns_ == 0) started_ns_ = moment_ns;
+    window_start_ = cost_start_ = *reading;
+    next_window_ns_ = moment_ns + options_.window_ns;
+    next_cost_window_ns_ = moment_ns + options_.cost_window_ns;
+    swapped_ns_ = moment_ns;
+    return;
+  }
+  busiest_cpu_ratio_ = std::max(busiest_cpu_ratio_, reading->busiest_cpu_ratio);
+  const auto moment = controller_.next_moment_ns();
+  const bool called = moment && moment_ns >= started_ns_ + *moment;
+  if (moment_ns < next_window_ns_ && !called) return;
+  std::optional<std::string> sentence;
+  if (moment_ns >= next_cost_window_ns_) {
+    sentence = guard_.judge(swapper_.active(), *cost_start_, *reading);
+    cost_start_ = *reading;
+    while (next_cost_window_ns_ <= moment_ns) next_cost_window_ns_ += options_.cost_window_ns;
+  }
+  close_window(moment_ns, *reading, sentence);
+  if (moment_ns >= next_window_ns_) {
+    window_start_ = *reading;
+    busiest_cpu_ratio_ = 0;
+    while (next_window_ns_ <= moment_ns) next_window_ns_ += options_.window_ns;
+  }
+}
+
+void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence) {
+  const Health health = swapper_.check();
+  WindowRecord window;
+  window.end_ns = moment_ns;
+  window.active = swapper_.active();
+  const WindowInput input{.before = window_start_->probe,
+                          .after = now.probe,
+                          .before_ns = window_start_->moment_ns,
+                          .after_ns = now.moment_ns,
+                          .cpus = sensor_.cpus()};
+  window.idle = nearly_idle(input);
+  window.features = features_of(input);
+  window.p99_short_wait_ms = guard_.last_p99_ms();
+  window.decision = controller_.decide({.since_start_ns = moment_ns - started_ns_,
+                                        .since_swap_ns = moment_ns - swapped_ns_,
+                                        .active = window.active,
+                                        .idle = window.idle,
+                                        .features = window.features,
+                                        .busiest_cpu_ratio = busiest_cpu_ratio_});
+  window.taken = choose(window, health, sentence, moment_ns);
+  if (window.taken != window.active && !options_.shadow) {
+    window.outcome = swapper_.swap(window.taken);
+    guard_.forget_strikes();
+    if (window.outcome->kind == OutcomeKind::kConfirmed) {
+      ++swaps_;
+      swapped_ns_ = moment_ns;
+      // A slow average of what swaps cost here: hot when both are ours, warm when eevdf is one side.
+      int64_t& measured = measured_swap_ns_[is_warm(window.active, window.taken)];
+      measured += (window.outcome->times.call_ns - measured) / 4;
+    }
+  }
+  recorder_.on_window(window);
+}
+
+// The order of precedence: a foreign scheduler, a person, the guard, the controller held by dwell and cost.
+ArmId Agent::choose(WindowRecord& window, const Health& health, const std::optional<std::string>& sentence, int64_t moment_ns) {
+  if (health.foreign) {
+    window.held_back = fmt::format("{} is attached and not ours", health.state.ops);
+    return window.active;
+  }
+  const Pin pin = pin_.read();
+  if (pin.releases != releases_seen_) {
+    if (releases_known_) swapper_.release_veto();
+    releases_seen_ = pin.releases;
+  }
+  releases_known_ = true;
+  if (health.vetoed) {
+    window.held_back = "a person asked for the kernel's scheduler (SysRq-S)";
+    return window.active;
+  }
+  if (pin.arm) {
+    if (*pin.arm != window.decision.arm) window.held_back = "pinned by a person";
+    return *pin.arm;
+  }
+  if (sentence) {
+    window.held_back = *sentence;
+    return kEevdf;
+  }
+  const ArmId wanted = window.decision.arm;
+  if (wanted == window.active) return wanted;
+  if (guard_.quarantined(wanted, moment_ns)) {
+    window.held_back = fmt::format("{} is quarantined by the guard", name_of_arm(wanted));
+    return window.active;
+  }
+  if (controller_.literal()) return wanted;
+  if (moment_ns - swapped_ns_ < options_.least_dwell_ns) {
+    window.held_back = "dwell: the last swap was too recent";
+    return window.active;
+  }
+  if (window.decision.predicted && window.active < kChoosable && wanted < kChoosable) {
+    const auto& predicted = *window.decision.predicted;
+    const double gain = predicted[static_cast<size_t>(window.active)] - predicted[static_cast<size_t>(wanted)];
+    const auto cost = static_cast<double>(measured_swap_ns_[is_warm(window.active, wanted)]);
+    if (gain < options_.hysteresis) {
+      window.held_back = fmt::format("hysteresis: a gain of {:.3f} is too small", gain);
+      return window.active;
+    }
+    if (gain * static_cast<double>(options_.expected_dwell_ns) < cost) {
+      window.held_back = fmt::format("the swap would cost {:.0f} ms, more than it brings", cost / 1e6);
+      return window.active;
+    }
+  }
+  return wanted;
+}
+
+bool Agent::is_warm(ArmId from, ArmId to) { return from == kEevdf || to == kEevdf; }
+
+AgentCost Agent::cost() const {
+  AgentCost cost;
+  cost.cpu_ns = cpu_used_ns_;
+  cost.elapsed_ns = clock_.now_ns() - started_ns_;
+  cost.ticks = ticks_;
+  cost.late_ticks = late_ticks_;
+  cost.rss_bytes = resident_bytes();
+  if (!tick_ns_.empty()) {
+    std::vector<uint32_t> sorted = tick_ns_;
+    std::sort(sorted.begin(), sorted.end());
+    cost.tick_p50_ns = sorted[sorted.size() / 2];
+    cost.tick_p99_ns = sorted[std::min(sorted.size() - 1, sorted.size() * 99 / 100)];
+    cost.tick_max_ns = sorted.back();
+  }
+  return cost;
+}
+
+}  // namespace pointsman

@@ -1,0 +1,101 @@
+// Agent: the loop that runs in the guest and on a host alike: tick -> window -> features -> controller -> guard -> swap -> read back -> record.
+// Threads: one thread calls run(); stop() may be called from any thread or signal handler.
+// A person outranks it (pin.h, SysRq-S), a foreign scheduler is never displaced, and whatever fails leaves the machine on eevdf.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/guard.h"
+#include "agent/pin.h"
+#include "agent/sensor.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "learn/controller.h"
+#include "sched/swapper.h"
+
+namespace pointsman {
+
+struct AgentOptions {
+  int64_t tick_ns = 50 * kMillisecond;      // sampling
+  int64_t window_ns = 250 * kMillisecond;   // features and decision
+  int64_t cost_window_ns = 1 * kSecond;     // the guard's quantiles
+  // A swap is made only when the predicted gain over the rest of the dwell outweighs its measured cost: gain * expected_dwell > swap time.
+  int64_t expected_dwell_ns = 2 * kSecond;
+  int64_t least_dwell_ns = 250 * kMillisecond;  // never two swaps within this time
+  double hysteresis = 0.02;                     // ln cost: a rival must be better by this much
+  bool shadow = false;                          // decide and record, never swap
+  GuardOptions guard;
+};
+
+// One decision window, as it is recorded.
+struct WindowRecord {
+  int64_t end_ns = 0;  // Clock
+  ArmId active = kEevdf;
+  bool idle = false;
+  FeatureVector features{};
+  double p99_short_wait_ms = 0;  // of the guard's window
+  Decision decision;
+  ArmId taken = kEevdf;   // after dwell, guard, pin: what the machine was asked for
+  std::string held_back;  // why `taken` is not decision.arm; empty when it is
+  std::optional<Outcome> outcome;  // set when a swap was tried
+};
+
+// What the agent itself cost.
+struct AgentCost {
+  int64_t cpu_ns = 0, elapsed_ns = 0;
+  int64_t tick_p50_ns = 0, tick_p99_ns = 0, tick_max_ns = 0;
+  int64_t ticks = 0, late_ticks = 0;
+  int64_t rss_bytes = 0;
+};
+
+class Recorder {
+ public:
+  virtual ~Recorder() = default;
+  virtual void on_window(const WindowRecord& window) = 0;
+};
+
+class Agent {
+ public:
+  // Borrows all but the options; they must outlive it.
+  Agent(Clock& clock, Sensor& sensor, Swapper& swapper, Controller& controller, PinSource& pin, Recorder& recorder, const AgentOptions& options);
+
+  // Takes the controller's first arm, then ticks until stop(). Errors: only what keeps the loop from starting; later failures are recorded and end on eevdf.
+  Result<Unit> run();
+  void stop() { stopping_.store(true); }
+  // One tick, due at `moment_ns`; run() calls it. Apart so that tests drive it with a FakeClock.
+  void tick(int64_t moment_ns);
+  [[nodiscard]] AgentCost cost() const;
+  [[nodiscard]] int swaps() const { return swaps_; }
+
+ private:
+  void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
+  ArmId choose(WindowRecord& window, const Health& health, const std::optional<std::string>& sentence, int64_t moment_ns);
+  static bool is_warm(ArmId from, ArmId to);
+
+  Clock& clock_;
+  Sensor& sensor_;
+  Swapper& swapper_;
+  Controller& controller_;
+  PinSource& pin_;
+  Recorder& recorder_;
+  AgentOptions options_;
+  Guard guard_;
+  std::atomic<bool> stopping_{false};
+  std::optional<Reading> window_start_, cost_start_;
+  double busiest_cpu_ratio_ = 0;  // the largest of the window's ticks
+  int64_t started_ns_ = 0, swapped_ns_ = 0, next_window_ns_ = 0, next_cost_window_ns_ = 0;
+  int64_t cpu_at_start_ns_ = 0, cpu_used_ns_ = 0;
+  int swaps_ = 0;
+  uint64_t releases_seen_ = 0;
+  bool releases_known_ = false;
+  std::array<int64_t, 2> measured_swap_ns_{300 * kMicrosecond, 100 * kMillisecond};  // hot, warm: first guesses, replaced by what is measured
+  std::vector<uint32_t> tick_ns_;                                                    // a ring of the last 4096
+  int64_t ticks_ = 0, late_ticks_ = 0;
+};
+
+}  // namespace pointsman

@@ -1,0 +1,31 @@
+// What a controller sees of one decision window, and how it is computed from two readings of the probe.
+// Shapes: FeatureVector [kFeatures]; the active arm enters the networks apart, one-hot [kChoosable].
+// Source of the choice: forward selection and permutation on a prototype's data; PSI, migrations and delay quantiles carried nothing.
+#pragma once
+
+#include <array>
+#include <span>
+#include <cstdint>
+#include <string_view>
+
+#include "bpf/probe/probe.intf.h"
+
+namespace pointsman {
+
+inline constexpr int kFeatures = 20;
+using FeatureVector = std::array<double, kFeatures>;
+struct FeatureSpec {
+  std::string_view name, unit, formula;
+};
+std::span<const FeatureSpec> feature_catalogue();  // kFeatures entries, in order
+
+struct WindowInput {
+  pm_probe before{}, after{};  // summed over the CPUs
+  int64_t before_ns = 0, after_ns = 0;  // the probe's clock
+  int cpus = 1;
+};
+FeatureVector features_of(const WindowInput& window);
+// Fewer than 2 % of one CPU was used: nothing to decide.
+bool nearly_idle(const WindowInput& window);
+
+}  // namespace pointsman
