@@ -25,7 +25,7 @@ struct Decision {
   double propensity = 1;  // probability of `arm` under this controller in this context
   std::string why;        // one clause, for people
   // Predicted cost of each choosable arm as ln ratio to the default arm, with its uncertainty (one deviation), where the controller predicts.
-  std::optional<std::array<double, kChoosable>> predicted, deviation;
+  std::optional<std::array<double, kChoosable>> predicted{}, deviation{};
 };
 
 class Controller {
@@ -34,10 +34,10 @@ class Controller {
   [[nodiscard]] virtual std::string name() const = 0;
   virtual Decision decide(const Context& context) = 0;
   [[nodiscard]] virtual ArmId first_arm() const { return kDefaultArm; }  // before the first window
-  // A moment (since start) at which decide() wants to be asked besides the windows' ends: schedules and oracles act off the grid. Past ones are ignored.
-  [[nodiscard]] virtual std::optional<int64_t> next_moment_ns() const { return std::nullopt; }
-  // Static arms, schedules and oracles are obeyed to the letter: no dwell, no hysteresis, no guard.
+  // Static arms, schedules, oracles and the baselines are obeyed to the letter: no dwell, no hysteresis, no guard.
   [[nodiscard]] virtual bool literal() const { return false; }
+  // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's changes lie off their grid.
+  [[nodiscard]] virtual std::optional<int64_t> next_moment_ns(int64_t /*since_start_ns*/) const { return std::nullopt; }
 };
 
 }  // namespace pointsman
