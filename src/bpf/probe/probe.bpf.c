@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: GPL-2.0-only
+// The probe: accounts every switch, wake-up, fork and exit of tasks into per-CPU sums and histograms (probe.intf.h). Nothing is streamed, nothing is atomic:
+// each CPU writes its own element, with interrupts off or, in a wake-up of oneself, where no second program can write (the kernel refuses nesting of one program).
+//
+// An exit is taken at the task's last switch (TASK_DEAD), not at sched_process_exit: there its CPU time is final, and each task passes exactly once.
+// exec needs no hook: it changes neither a task's start nor its CPU time, and a thread that execs takes over its leader's start.
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "bpf/probe/probe.intf.h"
+
+char _license[] SEC("license") = "GPL";
+
+#define PF_KTHREAD 0x00200000
+#define TASK_DEAD 0x00000080
+#define FIRST_FAIR_PRIO 100
+#define NICE_0_PRIO 120
+#define MOST_US (1ull << 30) /* 18 minutes: keeps sums of squares from overflowing */
+
+// One element a CPU, mapped into the reader: it costs no system call and lets the reader tell a disturbed copy. The loader sets the size.
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, struct pm_cpu);
+} cpus SEC(".maps");
+
+struct task_state {
+  u64 group_start_ns;  // start of its process
+  u64 ready_at_ns;     // waits for a CPU since then; 0: does not wait
+  u64 first_wait_ns;   // the wait between wake-up and CPU of the burst under way
+  u64 burst_from_ns;   // its CPU time when the burst under way began
+  u64 last_burst_ns;   // ~0: none has ended yet
+  u32 last_cpu;        // + 1; 0: not known
+  u8 runnable;         // counted in `runnable`
+  u8 woken;            // the wait under way began with a wake-up or fork
+  u8 in_burst;         // the beginning of the burst under way was seen
+  u8 newborn;          // has not run yet
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, int);
+  __type(value, struct task_state);
+} tasks SEC(".maps");
+
+static __always_inline struct pm_cpu *begin(u32 id) {
+  struct pm_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+  if (cpu) {
+    cpu->started++;
+    barrier();  // enough where stores become visible in order, as on x86
+  }
+  return cpu;
+}
+
+static __always_inline void end(struct pm_cpu *cpu) {
+  barrier();
+  cpu->completed++;
+}
+
+static __always_inline bool of_kernel(struct task_struct *p) { return p->pid == 0 || (p->flags & PF_KTHREAD); }
+
+// By its policy: a priority lent through a mutex does not change what a task is.
+static __always_inline bool fair(struct task_struct *p) { return p->normal_prio >= FIRST_FAIR_PRIO; }
+
+struct task_struct___before_7_0 {
+  int on_cpu;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool on_a_cpu(struct task_struct *p) {
+  if (bpf_core_field_size(p->on_cpu) == sizeof(u8)) return p->on_cpu;
+  return ((struct task_struct___before_7_0 *)p)->on_cpu;
+}
+
+// Tasks outside the fair class get no storage, but keep what they had before they left it.
+static __always_inline struct task_state *state_of(struct task_struct *p, bool create) {
+  struct task_state *s = bpf_task_storage_get(&tasks, p, 0, create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
+  if (s && !s->group_start_ns) {
+    s->group_start_ns = p->group_leader->start_time;
+    s->last_burst_ns = ~0ull;
+  }
+  return s;
+}
+
+static __always_inline void enter_hist(u64 *hist, u64 ns) {
+  u32 bucket = pm_hist_bucket(ns);
+  if (bucket < PM_HIST_BUCKETS) hist[bucket]++;
+}
+
+static __always_inline void becomes_runnable(struct pm_probe *sums, struct task_state *s, u64 now) {
+  if (s->runnable) return;
+  s->runnable = 1;
+  sums->runnable++;
+  sums->runnable_moment_ns += now;
+}
+
+static __always_inline void stops_runnable(struct pm_probe *sums, struct task_state *s, u64 now) {
+  if (!s->runnable) return;
+  s->runnable = 0;
+  sums->runnable--;
+  sums->runnable_moment_ns -= now;
+}
+
+static __always_inline void ends_burst(struct pm_probe *sums, struct task_state *s, u64 cpu_ns) {
+  if (!s->in_burst) return;
+  s->in_burst = 0;
+  u64 ns = cpu_ns - s->burst_from_ns;
+  u64 us = pm_least(ns / 1000, MOST_US);
+  s->last_burst_ns = ns;
+  sums->bursts++;
+  sums->burst_us += us;
+  sums->burst_us2 += us * us;
+  if (ns < 1000000) sums->bursts_1ms++;
+  if (ns < PM_SHORT_NS) sums->bursts_5ms++;
+  enter_hist(sums->burst_hist, ns);
+  if (ns <= PM_SHORT_NS) enter_hist(sums->short_wait_hist, s->first_wait_ns);
+}
+
+static __always_inline void exits(struct pm_probe *sums, struct task_struct *p, u64 cpu_ns, u64 now) {
+  u64 us = pm_least(cpu_ns / 1000, MOST_US);
+  u64 tat = now - p->start_time;
+  sums->exits++;
+  sums->exit_us += us;
+  sums->exit_us2 += us * us;
+  sums->tat_ns += tat;
+  enter_hist(sums->tat_hist, tat);
+}
+
+static __always_inline void leaves_cpu(struct pm_probe *sums, struct task_struct *p, bool sleeps, bool dead, u64 now) {
+  if (p->pid == 0) return;
+  bool counted = !of_kernel(p) && fair(p);
+  if (counted) {
+    if (sleeps)
+      sums->voluntary++;
+    else
+      sums->involuntary++;
+  } else {
+    if (sleeps)
+      sums->other_voluntary++;
+    else
+      sums->other_involuntary++;
+    if (p->flags & PF_KTHREAD) return;
+  }
+  struct task_state *s = state_of(p, counted);
+  if (!s) {
+    if (counted) sums->lost++;
+    return;
+  }
+  if (!sleeps) {
+    if (counted) {
+      becomes_runnable(sums, s, now);
+      s->ready_at_ns = now;
+      s->woken = 0;
+    }
+    return;
+  }
+  stops_runnable(sums, s, now);
+  s->ready_at_ns = 0;
+  if (!counted) {
+    s->in_burst = 0;
+    return;
+  }
+  u64 cpu_ns = p->se.sum_exec_runtime;
+  ends_burst(sums, s, cpu_ns);
+  if (dead) exits(sums, p, cpu_ns, now);
+}
+
+static __always_inline void takes_cpu(struct pm_cpu *cpu, u32 id, struct task_struct *p, u64 now) {
+  struct pm_probe *sums = &cpu->sums;
+  struct pm_running *running = &cpu->running;
+  running->since_ns = now;
+  running->pid = p->pid;
+  running->young_until_ns = 0;
+  running->small_until_ns = 0;
+  running->nice = 0;
+  if (of_kernel(p)) {
+    running->kind = p->pid ? PM_OTHER : PM_IDLE;
+    return;
+  }
+  bool counted = fair(p);
+  struct task_state *s = state_of(p, counted);
+  if (!counted) {
+    running->kind = PM_OTHER;
+    if (s) {  // it was fair when it became runnable
+      stops_runnable(sums, s, now);
+      s->ready_at_ns = 0;
+    }
+    return;
+  }
+  running->kind = PM_COUNTED;
+  running->nice = p->static_prio > NICE_0_PRIO;
+  u64 cpu_ns = p->se.sum_exec_runtime;
+  if (cpu_ns < PM_SHORT_NS) running->small_until_ns = now + PM_SHORT_NS - cpu_ns;
+  if (!s) {
+    sums->lost++;
+    return;
+  }
+  running->young_until_ns = s->group_start_ns + PM_YOUNG_NS;
+  if (s->last_cpu && s->last_cpu != id + 1) sums->migrations++;
+  s->last_cpu = id + 1;
+  becomes_runnable(sums, s, now);
+  if (s->ready_at_ns) {
+    u64 wait = now - s->ready_at_ns;
+    s->ready_at_ns = 0;
+    sums->waits++;
+    sums->wait_ns += wait;
+    if (s->woken) {
+      s->first_wait_ns = wait;
+      enter_hist(sums->wait_hist, wait);
+    }
+  }
+  if (s->newborn) {
+    s->newborn = 0;
+    sums->first_runs++;
+    sums->rt_ns += now - p->start_time;
+  }
+}
+
+static __always_inline void waits_from(struct pm_probe *sums, struct task_state *s, u64 cpu_ns, u64 now) {
+  becomes_runnable(sums, s, now);
+  s->ready_at_ns = now;
+  s->first_wait_ns = 0;
+  s->burst_from_ns = cpu_ns;
+  s->woken = 1;
+  s->in_burst = 1;
+}
+
+SEC("tp_btf/sched_switch")
+int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state) {
+  u32 id = bpf_get_smp_processor_id();
+  struct pm_cpu *cpu = begin(id);
+  if (!cpu) return 0;
+  u64 now = bpf_ktime_get_ns();
+  cpu->sums.switches++;
+  if (cpu->running.pid != prev->pid && cpu->running.kind != PM_UNKNOWN) cpu->sums.unseen++;
+  pm_accrue(&cpu->sums, &cpu->running, now);
+  bool sleeps = !preempt && prev_state;
+  leaves_cpu(&cpu->sums, prev, sleeps, sleeps && (prev_state & TASK_DEAD), now);
+  takes_cpu(cpu, id, next, now);
+  end(cpu);
+  return 0;
+}
+
+SEC("tp_btf/sched_wakeup")
+int BPF_PROG(on_wakeup, struct task_struct *p) {
+  if (of_kernel(p) || !fair(p)) return 0;
+  struct task_state *s = state_of(p, true);
+  bool slept_unseen = false;
+  if (s && s->runnable) {
+    slept_unseen = !s->ready_at_ns && !on_a_cpu(p);
+    if (!slept_unseen) return 0;  // it had not gone to sleep yet
+  }
+  struct pm_cpu *cpu = begin(bpf_get_smp_processor_id());
+  if (!cpu) return 0;
+  cpu->sums.wakeups++;
+  if (s) {
+    u64 now = bpf_ktime_get_ns();
+    if (slept_unseen) stops_runnable(&cpu->sums, s, now);
+    waits_from(&cpu->sums, s, p->se.sum_exec_runtime, now);
+  } else {
+    cpu->sums.lost++;
+  }
+  end(cpu);
+  return 0;
+}
+
+SEC("tp_btf/sched_wakeup_new")
+int BPF_PROG(on_fork, struct task_struct *p) {
+  if (of_kernel(p) || !fair(p)) return 0;
+  struct task_state *s = state_of(p, true);
+  struct pm_cpu *cpu = begin(bpf_get_smp_processor_id());
+  if (!cpu) return 0;
+  cpu->sums.forks++;
+  if (s) {
+    s->newborn = 1;
+    waits_from(&cpu->sums, s, 0, bpf_ktime_get_ns());
+  } else {
+    cpu->sums.lost++;
+  }
+  end(cpu);
+  return 0;
+}
+
+// Run once on each CPU after the attachment, from an interrupt, before anyone reads: what runs there now was switched to before we looked.
+// It may interrupt on_wakeup, so it leaves `started` and `completed` alone.
+SEC("raw_tp")
+int seed(void *ctx) {
+  u32 id = bpf_get_smp_processor_id();
+  struct pm_cpu *cpu = bpf_map_lookup_elem(&cpus, &id);
+  if (cpu && cpu->running.kind == PM_UNKNOWN) takes_cpu(cpu, id, bpf_get_current_task_btf(), bpf_ktime_get_ns());
+  return 0;
+}
+
+extern void bpf_rcu_read_lock(void) __ksym;
+extern void bpf_rcu_read_unlock(void) __ksym;
+
+// Walks all threads for the oldest wait under way: sums learn of a wait when it ends, and a task that starves has none.
+SEC("syscall")
+int oldest_wait(struct pm_oldest *out) {
+  u64 now = bpf_ktime_get_ns(), any = 0, brief = 0;
+  struct task_struct *p;
+  bpf_rcu_read_lock();
+  bpf_for_each(task, p, NULL, BPF_TASK_ITER_ALL_THREADS) {
+    struct task_state *s = bpf_task_storage_get(&tasks, p, 0, 0);
+    if (!s) continue;
+    u64 since = s->ready_at_ns;
+    if (!since || since >= now) continue;
+    if (now - since > any) any = now - since;
+    if (s->last_burst_ns <= PM_SHORT_NS && now - since > brief) brief = now - since;
+  }
+  bpf_rcu_read_unlock();
+  out->wait_ns = any;
+  out->short_wait_ns = brief;
+  return 0;
+}
