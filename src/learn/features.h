@@ -4,8 +4,8 @@
 #pragma once
 
 #include <array>
-#include <span>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 #include "bpf/probe/probe.intf.h"
@@ -20,10 +20,11 @@ struct FeatureSpec {
 std::span<const FeatureSpec> feature_catalogue();  // kFeatures entries, in order
 
 struct WindowInput {
-  pm_probe before{}, after{};  // summed over the CPUs
+  pm_probe before{}, after{};           // summed over the CPUs
   int64_t before_ns = 0, after_ns = 0;  // the probe's clock
   int cpus = 1;
 };
+// Finite for any input: a counter that went backwards counts as still, an empty window (after_ns <= before_ns) is all zeros.
 FeatureVector features_of(const WindowInput& window);
 // Fewer than 2 % of one CPU was used: nothing to decide.
 bool nearly_idle(const WindowInput& window);
