@@ -31,5 +31,6 @@ inline constexpr ArmId kEevdf = 0;
 inline constexpr ArmId kDefaultArm = 1;  // hyb
 // Errors: kNotFound, with the names that exist.
 Result<ArmId> find_arm(std::string_view name);
+Result<ArmId> arm_of_policy(int policy);
 
 }  // namespace pointsman

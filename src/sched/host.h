@@ -18,6 +18,7 @@ struct KernelState {
   uint64_t enable_seq = 0;  // counts attachments since boot; moves without us when others attach
   int policy = -1;          // the portfolio's active policy; -1 unless ours is attached
   bool ours = false;        // the attached scheduler is the one that this host attached
+  uint64_t hotplug_seq = 0;  // counts CPUs that came or went since boot
 };
 const char* name_of(KernelState::Phase phase);
 
@@ -38,7 +39,10 @@ struct Ejection {
   uint64_t exit_code = 0;
   std::string reason;
   std::string message;
-  [[nodiscard]] bool by_person() const { return kind == 67; }
+  int attachment = 0;  // which of the host's attachments it ended, from 1: tells one ejection from the next
+  // SysRq-S, or somebody else's detach: wanted, not a failure.
+  [[nodiscard]] bool by_person() const { return kind == 67 || kind == 64; }
+  [[nodiscard]] bool by_error() const { return kind >= 1024; }
 };
 
 class SchedulerHost {
