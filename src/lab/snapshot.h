@@ -1,0 +1,57 @@
+// Snapshot: a guest that has booted and settled, saved in memory; each run is a fork of it, copy on write.
+// Forks of one snapshot agree to the bit; two snapshots agree when their identities do.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "lab/image.h"
+#include "lab/machine.h"
+
+namespace pointsman {
+
+struct BootOptions {
+  nlohmann::json boot = nlohmann::json::object();  // what the guest's hooks read before the snapshot; at most kBootBytes
+  double host_seconds = 120;                       // give up then
+};
+
+// Owns: the saved memory (a memory file, as large as what the guest has touched). Threads: run() may be called from several at once.
+class Snapshot {
+ public:
+  // Boots, waits for the gate, saves, and tries one empty fork.
+  // Errors: kBusy (too little free memory, or the guest was not ready in time), those of Machine::start, and the guest's own.
+  static Result<Snapshot> take(const MachineOptions& options, const Image& image, const BootOptions& boot);
+
+  // One fork: gives it REQUEST (at most kRequestBytes as JSON; "kind" names the job) and BLOB, and waits for its end.
+  // Errors: kInvalidArgument (too large), those of Machine::finish.
+  Result<RunResult> run(const nlohmann::json& request, std::string_view blob, const RunLimits& limits) const;
+
+  // Over kernel, image, QEMU, command line, registers, memory and the first time stamp of a fork. Results of different identities are never compared.
+  [[nodiscard]] const std::string& identity() const { return identity_; }
+  [[nodiscard]] const nlohmann::json& hello() const { return hello_; }  // what the guest said of itself: kernel, self-test, time stamp
+  [[nodiscard]] double boot_seconds() const { return boot_seconds_; }    // host time from start to gate
+  [[nodiscard]] double save_seconds() const { return save_seconds_; }
+  [[nodiscard]] size_t memory_bytes() const { return memory_bytes_; }    // that the save occupies
+
+ private:
+  Snapshot() = default;
+
+  MachineOptions options_;
+  UniqueFd image_, ram_;
+  std::string boot_, state_, identity_;
+  nlohmann::json hello_;
+  double boot_seconds_ = 0, save_seconds_ = 0;
+  size_t memory_bytes_ = 0;
+};
+
+// The same job in a guest booted for it alone: boots are compared with boots, never with forks.
+Result<RunResult> run_from_boot(const MachineOptions& options, const Image& image, const BootOptions& boot, const nlohmann::json& request,
+                                std::string_view blob, const RunLimits& limits);
+
+// Bytes that can be had before the machine or this control group runs out of memory.
+Result<uint64_t> available_memory();
+
+}  // namespace pointsman
