@@ -1,0 +1,28 @@
+#include <algorithm>
+
+#include "workload/draw.h"
+
+namespace pointsman {
+
+std::span<const Family> families() {
+  static const std::vector<Family> all = [] {
+    std::vector<Family> joined;
+    for (auto regime : {batch_families, tail_families, interactive_families, switching_families, io_families, control_families}) {
+      const auto some = regime();
+      joined.insert(joined.end(), some.begin(), some.end());
+    }
+    return joined;
+  }();
+  return all;
+}
+
+Result<const Family*> find_family(std::string_view name) {
+  std::string known;
+  for (const Family& family : families()) {
+    if (family.name == name) return &family;
+    known += (known.empty() ? "" : ", ") + std::string(family.name);
+  }
+  return fail(ErrorCode::kNotFound, "unknown family \"{}\"; there are {}", name, known);
+}
+
+}  // namespace pointsman

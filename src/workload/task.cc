@@ -1,0 +1,355 @@
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <ctime>
+
+#include "base/clock.h"
+#include "workload/stage.h"
+
+namespace pointsman {
+
+namespace {
+
+constexpr size_t kThreadStackBytes = 64 * 1024;
+constexpr int64_t kIoChunkBytes = 256 * 1024;
+constexpr int64_t kIoAlignBytes = 4096;
+
+int64_t clock_ns(clockid_t clock) {
+  timespec t{};
+  clock_gettime(clock, &t);
+  return t.tv_sec * kSecond + t.tv_nsec;
+}
+int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
+int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+void post(Gate& gate, uint32_t count) {
+  gate.value.fetch_add(count);
+  if (gate.waiting.load() > 0) futex_wake(gate.value, static_cast<int>(std::min<uint32_t>(count, INT_MAX)));
+}
+
+void take_one(Gate& gate) {
+  for (;;) {
+    uint32_t seen = gate.value.load();
+    while (seen > 0) {
+      if (gate.value.compare_exchange_weak(seen, seen - 1)) return;
+    }
+    gate.waiting.fetch_add(1);
+    futex_wait(gate.value, 0);
+    gate.waiting.fetch_sub(1);
+  }
+}
+
+void meet(Gate& barrier, uint32_t tasks) {
+  const uint32_t generation = barrier.generation.load();
+  if (barrier.value.fetch_add(1) + 1 == tasks) {
+    barrier.value.store(0);
+    barrier.generation.fetch_add(1);
+    futex_wake(barrier.generation, INT_MAX);
+    return;
+  }
+  while (barrier.generation.load() == generation) futex_wait(barrier.generation, generation);
+}
+
+// Uses CPU time; more of it after each change of CPU.
+class Burner {
+ public:
+  Burner(const StageHeader& header, int64_t refill_ns) : header_(header), refill_ns_(refill_ns) {}
+
+  void burn(int64_t ns) {
+    if (header_.burn_by_cpu_clock) {
+      int64_t end = thread_cpu_ns() + ns;
+      do {
+        burn_block();
+        if (moved()) end += refill_ns_;
+      } while (thread_cpu_ns() < end);
+    } else {
+      int64_t blocks = blocks_of(ns);
+      for (int64_t i = 0; i < blocks; ++i) {
+        burn_block();
+        if (moved()) blocks += blocks_of(refill_ns_);
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] int64_t blocks_of(int64_t ns) const { return static_cast<int64_t>(static_cast<double>(ns) * header_.blocks_per_ns + 0.5); }
+  bool moved() {
+    if (refill_ns_ == 0) return false;
+    const int cpu = sched_getcpu();
+    const bool changed = cpu_ >= 0 && cpu != cpu_;
+    cpu_ = cpu;
+    return changed;
+  }
+
+  const StageHeader& header_;
+  int64_t refill_ns_;
+  int cpu_ = -1;
+};
+
+// What the threads of one process share; on the stack of its first thread, which outlives the others.
+struct Process {
+  const Stage& stage;
+  std::atomic<uint32_t> threads{0};  // others that still run
+};
+
+class TaskRun {
+ public:
+  TaskRun(Process& process, uint32_t t, const Inherited& inherited)
+      : process_(process),
+        stage_(process.stage),
+        index_(t),
+        task_(stage_.task(t)),
+        inherited_(inherited),
+        burner_(stage_.header(), task_.refill_ns),
+        woke_ns_(stage_.forked(t).load()) {}
+
+  void run() {
+    if (task_.nice != inherited_.nice && setpriority(PRIO_PROCESS, 0, task_.nice) != 0) fail(0);
+    if (task_.cpu_mask != inherited_.cpu_mask) pin();
+    for (uint32_t i = 0; i < task_.ops; ++i) execute(stage_.op(task_.first_op + i), i);
+    release_memory();
+    // A parent waits for its children, as make and shells do. SIGCHLD is ignored, so this returns when none is left.
+    if (spawned_) {
+      while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
+      }
+    }
+    std::atomic<uint32_t>& live = stage_.header().live;
+    if (live.fetch_sub(1) == 1) futex_wake(live, 1);
+  }
+
+ private:
+  // Memory that was touched. Each region has this header in its first page, so that any number of them needs no other memory.
+  struct Region {
+    Region* next;
+    int64_t bytes;
+  };
+  struct Start {
+    Process* process;
+    uint32_t task;
+    Inherited inherited;
+  };
+
+  // The dispatcher's death takes everything else with it.
+  [[noreturn]] void fail(uint32_t op) const {
+    stage_.end(Ending::kTaskFailed, errno, index_, op);
+    kill(stage_.header().dispatcher.load(), SIGKILL);
+    _exit(1);
+  }
+
+  void pin() const {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+      if (task_.cpu_mask == 0 || (cpu < 64 && (task_.cpu_mask >> cpu & 1) != 0)) CPU_SET(cpu, &set);
+    }
+    if (sched_setaffinity(0, sizeof set, &set) != 0) fail(0);
+  }
+
+  void execute(const Op& op, uint32_t i) {
+    switch (op.code) {
+      case OpCode::kBurn: burner_.burn(op.value); break;
+      case OpCode::kNap: nap(op.value); break;
+      case OpCode::kUntil: until(stage_.header().start_ns + op.value); break;
+      case OpCode::kBegin: begin(op.arg); break;
+      case OpCode::kEnd: end(op.arg); break;
+      case OpCode::kPost: post(stage_.gate(op.arg), static_cast<uint32_t>(op.value)); break;
+      case OpCode::kWait:
+        for (int64_t k = 0; k < op.value; ++k) take_one(stage_.gate(op.arg));
+        woke_ns_ = now_ns();
+        break;
+      case OpCode::kBarrier: meet(stage_.gate(op.arg), static_cast<uint32_t>(op.value)); break;
+      case OpCode::kSpawn: spawn(op.arg, i); break;
+      case OpCode::kThread: start_thread(op.arg, i); break;
+      case OpCode::kTouch: touch(op, i); break;
+      case OpCode::kRewrite: rewrite(op); break;
+      case OpCode::kRead:
+      case OpCode::kWrite: transfer(op, i); break;
+    }
+  }
+
+  void nap(int64_t ns) {
+    timespec left{ns / kSecond, ns % kSecond};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
+    }
+    woke_ns_ = now_ns();
+  }
+
+  // A server in time becomes runnable when its timer expires; a late one takes up the request now.
+  void until(int64_t moment_ns) {
+    const int64_t now = now_ns();
+    woke_ns_ = std::max(now, moment_ns);
+    if (now >= moment_ns) return;
+    const timespec t{moment_ns / kSecond, moment_ns % kSecond};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, nullptr) == EINTR) {
+    }
+  }
+
+  void begin(uint32_t j) {
+    JobCell& job = stage_.job(j);
+    const int64_t start = stage_.header().start_ns;
+    job.started.store(woke_ns_ - start);
+    job.first_run.store(now_ns() - start);
+    begun_cpu_ = thread_cpu_ns();
+  }
+
+  void end(uint32_t j) {
+    JobCell& job = stage_.job(j);
+    // Of a job that another task began: all CPU time since this one's last begin or end.
+    const int64_t cpu = thread_cpu_ns();
+    job.cpu.store(cpu - begun_cpu_);
+    begun_cpu_ = cpu;
+    job.completed.store(now_ns() - stage_.header().start_ns);
+  }
+
+  [[nodiscard]] Inherited to_inherit() const { return {.parent = getpid(), .nice = task_.nice, .cpu_mask = task_.cpu_mask}; }
+
+  void spawn(uint32_t t, uint32_t i) {
+    const Inherited inherited = to_inherit();
+    stage_.forked(t).store(now_ns());
+    const pid_t pid = fork();
+    if (pid < 0) fail(i);
+    if (pid == 0) run_task_process(stage_, t, inherited);
+    spawned_ = true;
+  }
+
+  void start_thread(uint32_t t, uint32_t i) {
+    process_.threads.fetch_add(1);
+    stage_.forked(t).store(now_ns());
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_attr_setstacksize(&attributes, std::max<size_t>(kThreadStackBytes, static_cast<size_t>(PTHREAD_STACK_MIN)));
+    pthread_t thread{};
+    errno = pthread_create(&thread, &attributes, thread_body, new Start{&process_, t, to_inherit()});
+    if (errno != 0) fail(i);
+    pthread_attr_destroy(&attributes);
+  }
+
+  static void* thread_body(void* argument) {
+    auto* start = static_cast<Start*>(argument);
+    Process& process = *start->process;
+    TaskRun(process, start->task, start->inherited).run();
+    delete start;
+    if (process.threads.fetch_sub(1) == 1) futex_wake(process.threads, 1);
+    return nullptr;
+  }
+
+  // Half of the page gets numbers that do not compress, so that swap in memory has to work for its living.
+  void dirty(std::byte* page, size_t spared) {
+    auto* words = reinterpret_cast<uint64_t*>(page);
+    for (size_t w = spared / sizeof(uint64_t); w < kPageBytes / sizeof(uint64_t) / 2; ++w) {
+      noise_ ^= noise_ << 13;
+      noise_ ^= noise_ >> 7;
+      noise_ ^= noise_ << 17;
+      words[w] = noise_;
+    }
+    __builtin_ia32_pause();
+  }
+
+  void touch(const Op& op, uint32_t i) {
+    const int64_t bytes = std::max(op.value, kPageBytes) / kPageBytes * kPageBytes;
+    void* memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) fail(i);
+    auto* pages = static_cast<std::byte*>(memory);
+    for (int64_t at = 0; at < bytes; at += kPageBytes) dirty(pages + at, at == 0 ? sizeof(Region) : 0);
+    regions_ = new (memory) Region{regions_, bytes};
+    rewriting_ = nullptr;
+    if (op.arg == 1) page_out();
+  }
+
+  void rewrite(const Op& op) {
+    for (int64_t left = regions_ != nullptr ? op.value : 0; left > 0; left -= kPageBytes) {
+      if (rewriting_ == nullptr || rewriting_at_ >= rewriting_->bytes) {
+        rewriting_ = rewriting_ != nullptr && rewriting_->next != nullptr ? rewriting_->next : regions_;
+        rewriting_at_ = 0;
+      }
+      dirty(reinterpret_cast<std::byte*>(rewriting_) + rewriting_at_, rewriting_at_ == 0 ? sizeof(Region) : 0);
+      rewriting_at_ += kPageBytes;
+    }
+    if (op.arg == 1) page_out();
+  }
+
+  // Without swap, or when the kernel declines, the pages just stay: the plan asks for pressure, it does not depend on it.
+  void page_out() {
+    for (Region* region = regions_; region != nullptr;) {
+      Region* next = region->next;
+      madvise(region, static_cast<size_t>(region->bytes), MADV_PAGEOUT);
+      region = next;
+    }
+  }
+
+  void release_memory() {
+    while (regions_ != nullptr) {
+      Region* region = regions_;
+      regions_ = region->next;
+      munmap(region, static_cast<size_t>(region->bytes));
+    }
+    if (buffer_ != nullptr) munmap(buffer_, kIoChunkBytes);
+  }
+
+  void transfer(const Op& op, uint32_t i) {
+    const StageHeader& header = stage_.header();
+    if (buffer_ == nullptr) {
+      void* memory = mmap(nullptr, kIoChunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+      if (memory == MAP_FAILED) fail(i);
+      buffer_ = static_cast<std::byte*>(memory);
+    }
+    const int64_t places = (header.scratch_bytes - op.value) / kIoAlignBytes + 1;
+    if (header.scratch_bytes < op.value) {
+      errno = ENOSPC;
+      fail(i);
+    }
+    int64_t at = int64_t{op.arg} % places * kIoAlignBytes;
+    for (int64_t left = op.value; left > 0;) {
+      const auto size = static_cast<size_t>(std::min(left, kIoChunkBytes));
+      const ssize_t moved = op.code == OpCode::kRead ? pread(header.scratch_fd, buffer_, size, at) : pwrite(header.scratch_fd, buffer_, size, at);
+      if (moved < 0 && errno == EINTR) continue;
+      if (moved == 0) errno = EIO;
+      if (moved <= 0) fail(i);
+      at += moved;
+      left -= moved;
+    }
+    woke_ns_ = now_ns();
+  }
+
+  Process& process_;
+  const Stage& stage_;
+  uint32_t index_;
+  const Task& task_;
+  Inherited inherited_;
+  Burner burner_;
+  int64_t woke_ns_;  // when it last became able to run: forked, timer, end of a wait
+  int64_t begun_cpu_ = 0;
+  bool spawned_ = false;
+  Region* regions_ = nullptr;
+  Region* rewriting_ = nullptr;
+  int64_t rewriting_at_ = 0;
+  uint64_t noise_ = 0x9E3779B97F4A7C15ull;
+  std::byte* buffer_ = nullptr;
+};
+
+}  // namespace
+
+void burn_block() {
+  volatile int sum = 0;
+  for (int i = 0; i < 1000; ++i) sum = sum + i;
+  __builtin_ia32_pause();
+}
+
+void run_task_process(const Stage& stage, uint32_t t, const Inherited& inherited) {
+  die_with(inherited.parent);
+  Process process{stage};
+  TaskRun(process, t, inherited).run();
+  for (uint32_t left = process.threads.load(); left > 0; left = process.threads.load()) futex_wait(process.threads, left);
+  _exit(0);
+}
+
+}  // namespace pointsman
