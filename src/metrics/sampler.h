@@ -1,0 +1,37 @@
+// Sampler: runs every collector once a tick and hands out the Snapshot. A collector that fails is marked in the snapshot and tried again at the next tick.
+// Threads: one. Owns the kept-open files.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "metrics/collector.h"
+
+namespace pointsman {
+
+struct SamplerOptions {
+  Roots roots;
+  const Probe* probe = nullptr;                      // borrowed; nullptr: none
+  std::string probe_absent = "no probe was asked for";  // the reason to tell then
+  const Clock* clock = nullptr;                      // borrowed; nullptr: the system's
+};
+
+class Sampler {
+ public:
+  // Errors: kNotFound when the procfs root holds not even `stat`: that is no /proc.
+  static Result<Sampler> open(const SamplerOptions& options);
+
+  // Valid, and unchanged, until the next tick; copy what must last longer.
+  const Snapshot& tick();
+
+ private:
+  explicit Sampler(const Clock* clock) : clock_(clock) {}
+  std::unique_ptr<Clock> own_clock_;
+  const Clock* clock_;
+  std::vector<std::unique_ptr<Collector>> collectors_;
+  Snapshot snapshot_;
+};
+
+}  // namespace pointsman
