@@ -14,7 +14,8 @@
 namespace pointsman {
 
 struct ProbeReading {
-  int64_t moment_ns = 0;  // CLOCK_MONOTONIC; every sum of time, also of what is still running, is up to here
+  int64_t moment_ns = 0;  // CLOCK_MONOTONIC; every sum of time, also of what is still running, is up to here. A sum of time may fall by
+                          // some ns between readings: the kernel reads a faster, coarser-steered clock.
   pm_probe sums{};        // over all CPUs
 };
 

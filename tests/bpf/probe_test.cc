@@ -1,0 +1,377 @@
+// The probe on the running kernel: needs root and BPF. Other processes run meanwhile and only add to the sums, so what we cause is a lower bound; what must
+// hold for everything together (time, switches, histograms against their counts) is held exactly.
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <functional>
+#include <numeric>
+#include <thread>
+#include <vector>
+
+#include "base/clock.h"
+#include "metrics/probe.h"
+#include "metrics/sampler.h"
+
+namespace pointsman {
+namespace {
+
+void nap(int64_t ns) {
+  const timespec t{.tv_sec = ns / kSecond, .tv_nsec = ns % kSecond};
+  ::nanosleep(&t, nullptr);
+}
+int64_t cpu_used_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return t.tv_sec * kSecond + t.tv_nsec;
+}
+void burn(int64_t ns) {
+  for (const int64_t end = cpu_used_ns() + ns; cpu_used_ns() < end;) {
+    for (int i = 0; i < 200; ++i) __builtin_ia32_pause();
+  }
+}
+void pin_to(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(cpu, &set);
+  ::sched_setaffinity(0, sizeof(set), &set);
+}
+
+pid_t start(const std::function<void()>& body) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  body();
+  ::_exit(0);
+}
+rusage finish(pid_t child) {
+  rusage usage{};
+  int status = 0;
+  EXPECT_EQ(::wait4(child, &status, 0, &usage), child);
+  EXPECT_EQ(status, 0);
+  return usage;
+}
+int64_t cpu_ns(const rusage& u) {
+  return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * kSecond + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * kMicrosecond;
+}
+uint64_t entries(const uint64_t (&hist)[PM_HIST_BUCKETS]) { return std::accumulate(std::begin(hist), std::end(hist), uint64_t{0}); }
+
+class ProbeTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto probe = Probe::open();
+    if (!probe && probe.error().code == ErrorCode::kPermissionDenied) GTEST_SKIP() << probe.error().message;
+    ASSERT_TRUE(probe) << probe.error().message;
+    probe_.emplace(std::move(*probe));
+    before_ = read();
+  }
+  ProbeReading read() {
+    auto reading = probe_->read();
+    EXPECT_TRUE(reading) << reading.error().message;
+    return *reading;
+  }
+  // Reads until `enough` or two seconds have passed: a parent hears of a child's end a little before the child's last switch.
+  ProbeReading read_until(const std::function<bool(const pm_probe&)>& enough) {
+    ProbeReading r = read();
+    for (int i = 0; i < 2000 && !enough(r.sums); ++i) {
+      nap(kMillisecond);
+      r = read();
+    }
+    return r;
+  }
+  uint64_t grown(uint64_t pm_probe::*field, const ProbeReading& after) const { return after.sums.*field - before_.sums.*field; }
+
+  std::optional<Probe> probe_;
+  ProbeReading before_;
+};
+
+TEST_F(ProbeTest, EveryProgramIsVerified) {
+  auto programs = probe_->programs();
+  ASSERT_TRUE(programs) << programs.error().message;
+  ASSERT_EQ(programs->size(), 5u);
+  for (const auto& program : *programs) {
+    EXPECT_GT(program.verified_instructions, 0u) << program.name;
+    EXPECT_LT(program.verified_instructions, 20'000u) << program.name << " has grown dear for the verifier";
+    EXPECT_GT(program.bytes, 0u) << program.name;
+  }
+}
+
+TEST_F(ProbeTest, CountsForksAndExits) {
+  constexpr int kChildren = 200;
+  for (int i = 0; i < kChildren; ++i) finish(start([] {}));
+  const auto after = read_until([&](const pm_probe& p) { return p.exits - before_.sums.exits >= kChildren; });
+  EXPECT_GE(grown(&pm_probe::forks, after), kChildren);
+  EXPECT_GE(grown(&pm_probe::exits, after), kChildren);
+  EXPECT_GE(grown(&pm_probe::first_runs, after), kChildren);
+  EXPECT_EQ(grown(&pm_probe::lost, after), 0u);
+  EXPECT_GT(grown(&pm_probe::rt_ns, after), 0u);
+  EXPECT_GT(grown(&pm_probe::tat_ns, after), grown(&pm_probe::rt_ns, after));
+}
+
+TEST_F(ProbeTest, NeverCountsMoreForksThanTheKernel) {
+  auto sampler = Sampler::open({});
+  ASSERT_TRUE(sampler);
+  const uint64_t kernel_before = sampler->tick().cpu.forks;
+  before_ = read();
+  for (int i = 0; i < 50; ++i) finish(start([] {}));
+  const auto after = read();
+  const uint64_t kernel = sampler->tick().cpu.forks - kernel_before;
+  EXPECT_LE(grown(&pm_probe::forks, after), kernel);
+  EXPECT_GE(grown(&pm_probe::forks, after) + 20, kernel) << "kernel threads are the only forks that do not count";
+}
+
+TEST_F(ProbeTest, ThreadsAreTasks) {
+  constexpr int kThreads = 40;
+  for (int i = 0; i < kThreads; ++i) std::thread([] {}).join();
+  const auto after = read_until([&](const pm_probe& p) { return p.exits - before_.sums.exits >= kThreads; });
+  EXPECT_GE(grown(&pm_probe::forks, after), kThreads);
+  EXPECT_GE(grown(&pm_probe::exits, after), kThreads);
+}
+
+TEST_F(ProbeTest, ExecIsNeitherForkNorExit) {
+  constexpr int kChildren = 20;
+  auto sampler = Sampler::open({});
+  ASSERT_TRUE(sampler);
+  const uint64_t kernel_before = sampler->tick().cpu.forks;
+  before_ = read();
+  for (int i = 0; i < kChildren; ++i) {
+    // Burns before and after: all of it is one task's CPU time at its exit.
+    finish(start([] {
+      burn(2 * kMillisecond);
+      ::execl("/bin/true", "true", nullptr);
+      ::_exit(1);
+    }));
+  }
+  const auto after = read_until([&](const pm_probe& p) { return p.exits - before_.sums.exits >= kChildren; });
+  EXPECT_GE(grown(&pm_probe::exits, after), kChildren);
+  EXPECT_LE(grown(&pm_probe::forks, after), sampler->tick().cpu.forks - kernel_before);
+  EXPECT_GE(grown(&pm_probe::exit_us, after), kChildren * 2000u);
+}
+
+TEST_F(ProbeTest, TellsVoluntaryFromInvoluntary) {
+  const rusage sleeper = finish(start([] {
+    for (int i = 0; i < 50; ++i) nap(100 * kMicrosecond);
+  }));
+  const rusage yielder = finish(start([] {
+    pin_to(0);
+    const pid_t rival = start([] {
+      for (int i = 0; i < 300; ++i) ::sched_yield();
+    });
+    for (int i = 0; i < 300; ++i) ::sched_yield();
+    ::waitpid(rival, nullptr, 0);
+  }));
+  const auto after = read();
+  EXPECT_GE(sleeper.ru_nvcsw, 50);
+  EXPECT_GE(grown(&pm_probe::voluntary, after), static_cast<uint64_t>(sleeper.ru_nvcsw + yielder.ru_nvcsw));
+  EXPECT_GE(yielder.ru_nivcsw, 100);
+  EXPECT_GE(grown(&pm_probe::involuntary, after), static_cast<uint64_t>(sleeper.ru_nivcsw + yielder.ru_nivcsw));
+  EXPECT_GE(grown(&pm_probe::wakeups, after), 50u);
+}
+
+TEST_F(ProbeTest, EverySwitchOfTheKernelIsSeen) {
+  auto sampler = Sampler::open({});
+  ASSERT_TRUE(sampler);
+  const uint64_t kernel_before = sampler->tick().cpu.switches;
+  before_ = read();
+  finish(start([] {
+    for (int i = 0; i < 500; ++i) nap(50 * kMicrosecond);
+  }));
+  const auto after = read();
+  const uint64_t kernel = sampler->tick().cpu.switches - kernel_before;
+  const uint64_t seen = grown(&pm_probe::switches, after), unseen = grown(&pm_probe::unseen, after);
+  EXPECT_GE(seen, 1000u);
+  EXPECT_LE(seen, kernel);
+  // Between the kernel's reading and ours other CPUs go on switching.
+  EXPECT_GE(seen + unseen + 40 + kernel / 100, kernel) << "unseen " << unseen;
+  const auto s = after.sums;
+  EXPECT_LE(s.voluntary + s.involuntary + s.other_voluntary + s.other_involuntary, s.switches);
+}
+
+TEST_F(ProbeTest, RealTimeTasksAreNotCounted) {
+  const auto sleeper = [](int policy) {
+    return [policy] {
+      const sched_param p{.sched_priority = policy == SCHED_FIFO ? 10 : 0};
+      if (::sched_setscheduler(0, policy, &p) != 0) ::_exit(1);
+      for (int i = 0; i < 200; ++i) nap(50 * kMicrosecond);
+    };
+  };
+  finish(start(sleeper(SCHED_FIFO)));
+  const auto after = read();
+  EXPECT_GE(grown(&pm_probe::other_voluntary, after), 200u);
+  EXPECT_GE(after.sums.runnable, 0);
+}
+
+TEST_F(ProbeTest, TimeOfAllCpusAddsUpAlsoInTheMiddleOfStints) {
+  const pid_t hog = start([] { burn(300 * kMillisecond); });
+  ProbeReading last = before_;
+  for (int i = 0; i < 20; ++i) {
+    nap(10 * kMillisecond);
+    const ProbeReading now = read();
+    const auto all = [](const ProbeReading& r) { return r.sums.idle_ns + r.sums.busy_ns + r.sums.other_ns; };
+    const auto elapsed = static_cast<double>(now.moment_ns - last.moment_ns) * probe_->cpus();
+    // Each CPU's copy is of a moment a few microseconds after the reading's; this thread may lose its CPU in between.
+    EXPECT_NEAR(static_cast<double>(all(now) - all(last)), elapsed, 0.002 * elapsed + 50'000);
+    last = now;
+  }
+  finish(hog);
+}
+
+// The kernel's fast clock, which the programs read, and that of a reader may differ by some ns while the clock is being steered.
+TEST_F(ProbeTest, SumsNeverFallByMoreThanTheClocksDiffer) {
+  constexpr uint64_t kClocksNs = 2000;
+  const std::jthread noise([](const std::stop_token& stop) {
+    while (!stop.stop_requested()) nap(10 * kMicrosecond);
+  });
+  ProbeReading last = read();
+  for (int i = 0; i < 20'000; ++i) {
+    const ProbeReading now = read();
+    ASSERT_GE(now.moment_ns, last.moment_ns);
+    ASSERT_GE(now.sums.idle_ns + kClocksNs, last.sums.idle_ns) << i;
+    ASSERT_GE(now.sums.busy_ns + kClocksNs, last.sums.busy_ns) << i;
+    ASSERT_GE(now.sums.young_ns + kClocksNs, last.sums.young_ns) << i;
+    ASSERT_GE(now.sums.small_ns + kClocksNs, last.sums.small_ns) << i;
+    ASSERT_GE(now.sums.switches, last.sums.switches) << i;
+    ASSERT_GE(now.sums.wakeups, last.sums.wakeups) << i;
+    last = now;
+  }
+}
+
+TEST_F(ProbeTest, SeesTheCpuTimeOfAHogThatStillRuns) {
+  // The hog tells its own CPU time through shared memory while it burns.
+  auto* used = static_cast<std::atomic<int64_t>*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(used, MAP_FAILED);
+  const pid_t hog = start([used] {
+    for (const int64_t begin = cpu_used_ns(); cpu_used_ns() < begin + 200 * kMillisecond;) used->store(cpu_used_ns());
+  });
+  int64_t told = 0;
+  do {
+    nap(kMillisecond);
+    told = used->load();
+  } while (told < 100 * kMillisecond);
+  const auto after = read();
+  EXPECT_GE(grown(&pm_probe::busy_ns, after), static_cast<uint64_t>(told - kMillisecond));
+  finish(hog);
+  ::munmap(used, 4096);
+}
+
+TEST_F(ProbeTest, CpuTimeAtExitIsThatOfRusage) {
+  std::vector<pid_t> children;
+  for (int i = 0; i < 3; ++i) children.push_back(start([] { burn(40 * kMillisecond); }));
+  int64_t used_ns = 0;
+  for (const pid_t child : children) used_ns += cpu_ns(finish(child));
+  const auto after = read_until([&](const pm_probe& p) { return p.exits - before_.sums.exits >= 3; });
+  EXPECT_GE(used_ns, 120 * kMillisecond);
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), used_ns / kMicrosecond - 500);
+  EXPECT_GE(grown(&pm_probe::exit_us2, after), 3 * 39'000ull * 39'000ull);
+  // The process's first second, and all of it under nice 0.
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::young_ns, after)), used_ns - 5 * kMillisecond);
+}
+
+TEST_F(ProbeTest, SharesOfNiceAndSmallTasks) {
+  int64_t nice_ns = 0, small_ns = 0;
+  nice_ns += cpu_ns(finish(start([] {
+    if (::nice(5) == -1) ::_exit(1);
+    burn(60 * kMillisecond);
+  })));
+  for (int i = 0; i < 20; ++i) small_ns += cpu_ns(finish(start([] { burn(3 * kMillisecond); })));
+  const auto after = read();
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::nice_ns, after)), nice_ns * 9 / 10);
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::small_ns, after)), small_ns * 9 / 10);
+  EXPECT_LE(grown(&pm_probe::small_ns, after), grown(&pm_probe::busy_ns, after));
+  EXPECT_LE(grown(&pm_probe::nice_ns, after), grown(&pm_probe::busy_ns, after));
+}
+
+TEST_F(ProbeTest, BurstsFallIntoTheirBuckets) {
+  constexpr int kBursts = 30;
+  finish(start([] {
+    for (int i = 0; i < kBursts; ++i) {
+      nap(100 * kMicrosecond);
+      burn(2 * kMillisecond);
+    }
+  }));
+  const auto after = read();
+  uint64_t near_2ms = 0;
+  for (pm_u32 b = pm_hist_bucket(1'900'000); b <= pm_hist_bucket(4'000'000); ++b) near_2ms += after.sums.burst_hist[b] - before_.sums.burst_hist[b];
+  EXPECT_GE(near_2ms, kBursts - 3u);
+  EXPECT_GE(grown(&pm_probe::burst_us, after), kBursts * 2000u);
+}
+
+TEST_F(ProbeTest, HistogramsAgreeWithTheirCounts) {
+  for (int i = 0; i < 50; ++i) finish(start([] { nap(100 * kMicrosecond); }));
+  const auto s = read().sums;
+  EXPECT_EQ(entries(s.burst_hist), s.bursts);
+  EXPECT_EQ(entries(s.tat_hist), s.exits);
+  EXPECT_LE(entries(s.wait_hist), s.waits);
+  EXPECT_LE(entries(s.short_wait_hist), s.bursts);
+  EXPECT_GE(entries(s.short_wait_hist), s.bursts_5ms);
+  EXPECT_LE(s.bursts_1ms, s.bursts_5ms);
+  EXPECT_LE(s.bursts_5ms, s.bursts);
+  // These two were counted on different CPUs, whose sums are read one after the other.
+  EXPECT_LE(s.bursts, s.wakeups + s.forks + 5);
+  EXPECT_LE(s.first_runs, s.forks + 5);
+}
+
+double mean_runnable(const ProbeReading& a, const ProbeReading& b) {
+  const auto integral = [](const ProbeReading& r) {
+    return static_cast<uint64_t>(r.moment_ns) * static_cast<uint64_t>(r.sums.runnable) - r.sums.runnable_moment_ns;
+  };
+  return static_cast<double>(static_cast<int64_t>(integral(b) - integral(a))) / static_cast<double>(b.moment_ns - a.moment_ns);
+}
+
+TEST_F(ProbeTest, FourHogsOnOneCpuAreFourRunnableAndThreeWaiting) {
+  std::vector<pid_t> hogs;
+  for (int i = 0; i < 4; ++i) {
+    hogs.push_back(start([] {
+      pin_to(0);
+      burn(60 * kMillisecond);
+    }));
+  }
+  nap(20 * kMillisecond);  // all have been forked and moved; together they have 240 ms to burn on that CPU
+  const auto first = read();
+  uint64_t oldest = 0;
+  for (int i = 0; i < 10; ++i) {
+    nap(10 * kMillisecond);
+    auto waits = probe_->oldest_wait();
+    ASSERT_TRUE(waits) << waits.error().message;
+    oldest = std::max<uint64_t>(oldest, waits->wait_ns);
+    EXPECT_LE(waits->short_wait_ns, waits->wait_ns);
+  }
+  const auto last = read();
+  for (const pid_t hog : hogs) finish(hog);
+  EXPECT_GE(mean_runnable(first, last), 3.5);
+  EXPECT_GE(last.sums.wait_ns - first.sums.wait_ns, 100u * 1000 * 1000) << "at least two of them wait at any time, for 100 ms";
+  EXPECT_GT(oldest, 1'000'000u) << "someone waits for more than a millisecond";
+}
+
+TEST_F(ProbeTest, TasksAliveBeforeItCountFromWhenTheyAreSeen) {
+  probe_.reset();
+  const pid_t hog = start([] { burn(200 * kMillisecond); });
+  nap(20 * kMillisecond);
+  auto probe = Probe::open();
+  ASSERT_TRUE(probe) << probe.error().message;
+  probe_.emplace(std::move(*probe));
+  before_ = read();
+  nap(50 * kMillisecond);
+  const auto now = read();
+  EXPECT_GE(mean_runnable(before_, now), 0.9);
+  const rusage usage = finish(hog);
+  const auto after = read_until([&](const pm_probe& p) { return p.exits > before_.sums.exits; });
+  // What it used before it was watched counts at its exit: that is its CPU time.
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), cpu_ns(usage) / kMicrosecond - 500);
+}
+
+TEST_F(ProbeTest, NothingStaysAttachedWhenItIsGone) {
+  probe_.reset();
+  auto again = Probe::open();
+  ASSERT_TRUE(again) << again.error().message;
+  auto reading = again->read();
+  ASSERT_TRUE(reading);
+  EXPECT_LT(reading->sums.switches, 10'000u) << "a new probe begins at zero";
+}
+
+}  // namespace
+}  // namespace pointsman
