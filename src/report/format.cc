@@ -73,7 +73,8 @@ std::string format_count(double value) {
 }
 
 std::string format_interval(const Interval& interval, std::string (*one)(double)) {
-  if (!interval.known() || !interval.bounded()) return one(interval.mean);
+  if (!interval.known() || !interval.bounded() || (interval.low == interval.mean && interval.high == interval.mean))
+    return one(interval.mean);
   return fmt::format("{} [{}, {}]", one(interval.mean), one(interval.low), one(interval.high));
 }
 

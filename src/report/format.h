@@ -16,7 +16,7 @@ std::string format_seconds(double seconds);            // 38 µs, 412 ms, 1.24 s
 std::string format_bytes(double bytes);                // 9.4 MB, decimal
 std::string format_count(double value);                // 12 345
 
-// "0.82 [0.79, 0.85]"; the mean alone where the ends are not known.
+// "0.82 [0.79, 0.85]"; the mean alone where the ends are not known or do not differ from it.
 std::string format_interval(const Interval& interval, std::string (*one)(double) = format_ratio);
 
 }  // namespace pointsman::report

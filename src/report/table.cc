@@ -23,7 +23,7 @@ constexpr const char* kReset = "\x1b[0m";
 // One printed cell: numbers of a column line up by parts, so that the brackets of intervals stand below each other.
 struct Printed {
   std::string main, low, high;
-  bool marked = false;
+  bool marked = false, bold = false;
 };
 
 struct Widths {
@@ -49,7 +49,8 @@ Printed print_cell(const Column& column, const Cell& cell) {
     out.main = format_cell(column, *number);
   } else if (const auto* interval = std::get_if<Interval>(&cell.value)) {
     out.main = format_cell(column, interval->mean);
-    if (interval->known() && interval->bounded()) {
+    const bool certain = interval->low == interval->mean && interval->high == interval->mean;
+    if (interval->known() && interval->bounded() && !certain) {
       out.low = format_cell(column, interval->low);
       out.high = format_cell(column, interval->high);
     }
@@ -59,7 +60,7 @@ Printed print_cell(const Column& column, const Cell& cell) {
 
 std::string compose(const Printed& cell, const Widths& widths, bool right, const TextStyle& style) {
   std::string out = pad(cell.main, widths.main, right);
-  if (style.color && cell.marked) out = kBold + out + kReset;
+  if (style.color && (cell.marked || cell.bold)) out = kBold + out + kReset;
   if (!cell.high.empty()) {
     const std::string bounds = fmt::format(" [{}, {}]", pad(cell.low, widths.low, true), pad(cell.high, widths.high, true));
     out += style.color ? kDim + bounds + kReset : bounds;
@@ -68,6 +69,13 @@ std::string compose(const Printed& cell, const Widths& widths, bool right, const
   }
   if (widths.marked) out += cell.marked ? "*" : " ";
   return out;
+}
+
+// "58 %" before "83 %" is "58": the unit is said once.
+std::string without_unit(const std::string& low, const std::string& high) {
+  const size_t space = low.rfind(' ');
+  if (space == std::string::npos || !high.ends_with(low.substr(space))) return low;
+  return low.substr(0, space);
 }
 
 void trim_right(std::string& line) {
@@ -106,7 +114,7 @@ std::string format_cell(const Column& column, double value) {
     case Quantity::kNumber:
       break;
   }
-  return format_fixed(value, column.decimals);
+  return value == 0 ? "0" : format_fixed(value, column.decimals);
 }
 
 nlohmann::json to_json(const Interval& interval) {
@@ -128,6 +136,12 @@ void Table::add(std::vector<Cell> row) {
 }
 
 void Table::add_rule() { rules_.push_back(rows_.size()); }
+void Table::emphasise_last() {
+  if (!rows_.empty()) emphasised_.push_back(rows_.size() - 1);
+}
+
+bool Table::ruled(size_t row) const { return row > 0 && std::find(rules_.begin(), rules_.end(), row) != rules_.end(); }
+bool Table::emphasised(size_t row) const { return std::find(emphasised_.begin(), emphasised_.end(), row) != emphasised_.end(); }
 
 std::string Table::text(const TextStyle& style) const {
   std::vector<std::vector<Printed>> printed;
@@ -136,6 +150,7 @@ std::string Table::text(const TextStyle& style) const {
     auto& cells = printed.emplace_back();
     for (size_t c = 0; c < columns_.size(); ++c) {
       cells.push_back(print_cell(columns_[c], row[c]));
+      cells.back().bold = emphasised(printed.size() - 1);
       const Printed& cell = cells.back();
       widths[c].main = std::max(widths[c].main, display_width(cell.main));
       widths[c].low = std::max(widths[c].low, display_width(cell.low));
@@ -158,7 +173,7 @@ std::string Table::text(const TextStyle& style) const {
   trim_right(header);
   out += (style.color ? kBold + header + kReset : header) + "\n" + (style.color ? kDim + rule + kReset : rule) + "\n";
   for (size_t r = 0; r < printed.size(); ++r) {
-    if (r > 0 && std::find(rules_.begin(), rules_.end(), r) != rules_.end()) out += (style.color ? kDim + rule + kReset : rule) + "\n";
+    if (ruled(r)) out += (style.color ? kDim + rule + kReset : rule) + "\n";
     std::string line;
     for (size_t c = 0; c < columns_.size(); ++c) {
       if (c > 0) line += "  ";
@@ -187,14 +202,16 @@ nlohmann::json Table::json() const {
 }
 
 std::string Table::html() const {
-  std::string out = "<div class=\"scroll\"><table>\n";
-  if (!title.empty()) out += "<caption>" + escape(title) + "</caption>\n";
+  std::string out;
+  if (!title.empty()) out += "<p class=\"note\">" + prose(title) + "</p>\n";
+  out += fmt::format("<div class=\"scroll\"><table{}>\n", title.empty() ? "" : " aria-label=\"" + escape(title) + "\"");
   out += "<thead><tr>";
   for (const Column& column : columns_)
     out += fmt::format("<th scope=\"col\"{}>{}</th>", column.quantity == Quantity::kText ? "" : " class=\"num\"", escape(column.title));
   out += "</tr></thead>\n<tbody>\n";
   for (size_t r = 0; r < rows_.size(); ++r) {
-    out += std::find(rules_.begin(), rules_.end(), r) != rules_.end() && r > 0 ? "<tr class=\"ruled\">" : "<tr>";
+    const std::string css_row = std::string(ruled(r) ? " ruled" : "") + (emphasised(r) ? " own" : "");
+    out += css_row.empty() ? "<tr>" : "<tr class=\"" + css_row.substr(1) + "\">";
     for (size_t c = 0; c < columns_.size(); ++c) {
       const Cell& cell = rows_[r][c];
       const Printed printed = print_cell(columns_[c], cell);
@@ -205,13 +222,14 @@ std::string Table::html() const {
                          cell.tip.empty() ? "" : " title=\"" + escape(cell.tip) + "\"");
       out += typographic(escape(printed.main));
       if (!printed.high.empty())
-        out += fmt::format(" <span class=\"ci\">{} to {}</span>", typographic(escape(printed.low)), typographic(escape(printed.high)));
+        out += fmt::format(" <span class=\"ci\">{} to {}</span>", typographic(escape(without_unit(printed.low, printed.high))),
+                           typographic(escape(printed.high)));
       out += fmt::format("</{}>", tag);
     }
     out += "</tr>\n";
   }
   out += "</tbody></table></div>\n";
-  for (const std::string& note : notes) out += "<p class=\"note\">" + escape(note) + "</p>\n";
+  for (const std::string& note : notes) out += "<p class=\"note\">" + prose(note) + "</p>\n";
   return out;
 }
 

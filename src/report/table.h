@@ -70,7 +70,8 @@ class Table {
 
   // Cells that are missing at the end are empty; those beyond the columns are dropped.
   void add(std::vector<Cell> row);
-  void add_rule();  // a line between the rows above and below; not in JSON
+  void emphasise_last();  // the row that the reader came for
+  void add_rule();        // a line between the rows above and below; not in JSON
   [[nodiscard]] size_t rows() const { return rows_.size(); }
   [[nodiscard]] bool empty() const { return rows_.empty(); }
 
@@ -84,6 +85,9 @@ class Table {
   std::vector<Column> columns_;
   std::vector<std::vector<Cell>> rows_;
   std::vector<size_t> rules_;  // a rule before the row of this index
+  std::vector<size_t> emphasised_;
+  [[nodiscard]] bool ruled(size_t row) const;
+  [[nodiscard]] bool emphasised(size_t row) const;
 };
 
 std::string format_cell(const Column& column, double value);

@@ -47,7 +47,7 @@ TEST(Table, html_heads_rows_and_escapes) {
   const std::string html = table.html();
   EXPECT_NE(html.find("<th scope=\"col\">&lt;b&gt;</th>"), std::string::npos);
   EXPECT_NE(html.find("<th scope=\"row\">&lt;script&gt;alert(1)&lt;/script&gt;</th>"
-                      "<td class=\"num\">−5 % <span class=\"ci\">−20 % to 10 %</span></td>"),
+                      "<td class=\"num\">−5 % <span class=\"ci\">−20 to 10 %</span></td>"),
             std::string::npos)
       << html;
   EXPECT_EQ(html.find("<script"), std::string::npos);
