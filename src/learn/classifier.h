@@ -1,0 +1,24 @@
+// Classifier: the learned policy. Predicts the regret of every arm from each busy window and takes the least, but leaves the default arm only by the model's rule.
+#pragma once
+
+#include <memory>
+
+#include "learn/controller.h"
+#include "learn/model.h"
+
+namespace pointsman {
+
+class Classifier : public Controller {
+ public:
+  explicit Classifier(Model model) : model_(std::move(model)) {}
+
+  [[nodiscard]] std::string name() const override { return "classifier"; }
+  // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory of the EWMA: what comes after it is a new thing.
+  Decision decide(const Context& context) override;
+
+ private:
+  Model model_;
+  Prediction running_;
+};
+
+}  // namespace pointsman

@@ -1,0 +1,259 @@
+#include "learn/model.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/exact_math.h"
+#include "base/file.h"
+#include "base/hash.h"
+
+namespace pointsman {
+
+namespace {
+
+constexpr std::string_view kMagic = "PMMODEL\n";
+constexpr uint32_t kVersion = 1;
+constexpr size_t kHeader = 8 + 4 + 4;
+constexpr size_t kMostLayers = 8;
+constexpr double kLargestOutput = 1e6;  // ln costs: what lies beyond is damage, not knowledge
+
+void put(std::string& out, uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+}
+void put(std::string& out, double value) { put(out, std::bit_cast<uint64_t>(value), 8); }
+void put(std::string& out, std::string_view text) {
+  put(out, text.size(), 1);
+  out.append(text);
+}
+
+// Past the end everything is 0 and ok() is false.
+class Reader {
+ public:
+  explicit Reader(std::string_view bytes) : rest_(bytes) {}
+  [[nodiscard]] bool ok() const { return ok_; }
+  [[nodiscard]] size_t left() const { return rest_.size(); }
+  std::string_view take(size_t bytes) {
+    if (bytes > rest_.size()) {
+      ok_ = false;
+      return {};
+    }
+    const std::string_view out = rest_.substr(0, bytes);
+    rest_.remove_prefix(bytes);
+    return out;
+  }
+  uint64_t whole(int bytes) {
+    const std::string_view b = take(static_cast<size_t>(bytes));
+    uint64_t v = 0;
+    for (size_t i = 0; i < b.size(); ++i) v |= uint64_t{static_cast<unsigned char>(b[i])} << (8 * i);
+    return v;
+  }
+  double real() { return std::bit_cast<double>(whole(8)); }
+  std::string_view text() { return take(whole(1)); }
+
+ private:
+  std::string_view rest_;
+  bool ok_ = true;
+};
+
+std::string choosable_names() {
+  std::string out;
+  for (size_t arm = 0; arm < kChoosable; ++arm) out.append(arm == 0 ? "" : " ").append(arms()[arm].name);
+  return out;
+}
+
+// Text out of a file that may be damaged: one line, whatever is in it.
+std::string printable(std::string_view text) {
+  std::string out(text);
+  for (char& c : out)
+    if (c < ' ' || c > '~') c = '?';
+  return out;
+}
+
+nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
+
+}  // namespace
+
+Choice choose(const Prediction& prediction, const Rule& rule) {
+  Choice out;
+  const double n = std::max(prediction.nets, 1);
+  double best_gain = 0;
+  double best_allowed = 0;
+  for (ArmId arm = 0; arm < kChoosable; ++arm) {
+    const auto a = static_cast<size_t>(arm);
+    if (arm == kDefaultArm) continue;
+    double sum = 0, squares = 0;
+    for (int k = 0; k < prediction.nets; ++k) {
+      const auto& regret = prediction.regret[static_cast<size_t>(k)];
+      sum += static_cast<double>(regret[a]) - static_cast<double>(regret[kDefaultArm]);
+    }
+    const double mean = sum / n;
+    for (int k = 0; k < prediction.nets; ++k) {
+      const auto& regret = prediction.regret[static_cast<size_t>(k)];
+      const double d = static_cast<double>(regret[a]) - static_cast<double>(regret[kDefaultArm]) - mean;
+      squares += d * d;
+    }
+    out.predicted[a] = mean;
+    out.deviation[a] = prediction.nets > 1 ? exact_sqrt(squares / (n - 1)) : 0;
+    const double gain = -mean;
+    if (gain > best_gain) {
+      best_gain = gain;
+      out.best_rival = arm;
+    }
+    if (gain > rule.margin && gain > rule.deviations * out.deviation[a] && gain > best_allowed) {
+      best_allowed = gain;
+      out.arm = arm;
+    }
+  }
+  return out;
+}
+
+void smooth(Prediction& running, const Prediction& fresh, double ewma) {
+  if (running.nets != fresh.nets) {
+    running = fresh;
+    return;
+  }
+  const auto past = static_cast<float>(ewma), present = static_cast<float>(1 - ewma);
+  for (size_t k = 0; k < static_cast<size_t>(fresh.nets); ++k)
+    for (size_t a = 0; a < kChoosable; ++a) running.regret[k][a] = past * running.regret[k][a] + present * fresh.regret[k][a];
+}
+
+void model_input(const Model& model, const FeatureVector& features, ArmId active, std::span<float> out) {
+  for (size_t f = 0; f < kFeatures; ++f)
+    out[f] = static_cast<float>(std::clamp((features[f] - model.mean[f]) * model.scale[f], -kFeatureClamp, kFeatureClamp));
+  std::fill(out.begin() + kFeatures, out.end(), 0.f);
+  out[static_cast<size_t>(kFeatures + (active >= 0 && active < kChoosable ? active : kDefaultArm))] = 1;
+}
+
+Prediction Model::predict(const FeatureVector& features, ArmId active) const {
+  std::array<float, kModelInputs> input{};
+  model_input(*this, features, active, input);
+  Prediction out;
+  out.nets = static_cast<int>(nets.size());
+  for (size_t k = 0; k < nets.size(); ++k) nets[k].apply(input, out.regret[k]);
+  return out;
+}
+
+std::string encode_model(const Model& model) {
+  std::string body;
+  put(body, features_schema());
+  put(body, uint64_t{kFeatures}, 2);
+  put(body, uint64_t{kChoosable}, 1);
+  for (size_t arm = 0; arm < kChoosable; ++arm) put(body, arms()[arm].name);
+  put(body, arms()[kDefaultArm].name);
+  for (const double v : model.mean) put(body, v);
+  for (const double v : model.scale) put(body, v);
+  put(body, model.rule.deviations);
+  put(body, model.rule.margin);
+  put(body, model.rule.ewma);
+  put(body, model.nets.size(), 1);
+  for (const Mlp<float>& net : model.nets) {
+    put(body, net.sizes().size(), 1);
+    for (const int size : net.sizes()) put(body, static_cast<uint64_t>(size), 2);
+    for (const float v : net.packed()) put(body, uint64_t{std::bit_cast<uint32_t>(v)}, 4);
+  }
+  std::string out(kMagic);
+  put(out, uint64_t{kVersion}, 4);
+  put(out, uint64_t{crc32c(body)}, 4);
+  return out + body;
+}
+
+Result<Model> decode_model(std::string_view bytes) {
+  if (bytes.substr(0, kMagic.size()) != kMagic) return fail(ErrorCode::kInvalidArgument, "not a model file");
+  if (bytes.size() < kHeader) return fail(ErrorCode::kCorrupt, "truncated in the header");
+  Reader header(bytes.substr(kMagic.size()));
+  const uint64_t version = header.whole(4), checksum = header.whole(4);
+  if (version != kVersion) return fail(ErrorCode::kUnsupported, "model version {}, this build reads version {}", version, kVersion);
+  if (crc32c(bytes.substr(kHeader)) != checksum) return fail(ErrorCode::kCorrupt, "truncated or damaged: the content does not match its checksum");
+
+  // The checksum tells accidents; what follows also holds against files that were made wrong.
+  const Unexpected contradicts = fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself");
+  Reader in(bytes.substr(kHeader));
+  const std::string_view schema = in.text();
+  if (schema != features_schema())
+    return fail(ErrorCode::kUnsupported, "the model was trained on other features ({}) than this build computes ({}): train it anew", printable(schema), features_schema());
+  if (in.whole(2) != kFeatures) return contradicts;
+  std::string names;
+  const uint64_t arm_count = in.whole(1);
+  for (uint64_t arm = 0; arm < arm_count; ++arm) names.append(arm == 0 ? "" : " ").append(in.text());
+  const std::string_view base = in.text();
+  if (!in.ok()) return contradicts;
+  if (names != choosable_names() || base != arms()[kDefaultArm].name)
+    return fail(ErrorCode::kUnsupported, "the model chooses among ({}; default {}), this build among ({}; default {}): train it anew", printable(names), printable(base),
+                choosable_names(), arms()[kDefaultArm].name);
+  Model model;
+  for (double& v : model.mean) v = in.real();
+  for (double& v : model.scale) v = in.real();
+  model.rule.deviations = in.real();
+  model.rule.margin = in.real();
+  model.rule.ewma = in.real();
+  for (size_t f = 0; f < kFeatures; ++f)
+    if (!std::isfinite(model.mean[f]) || !std::isfinite(model.scale[f]) || model.scale[f] < 0)
+      return fail(ErrorCode::kCorrupt, "damaged: the normalisation of feature '{}' is not a number", feature_catalogue()[f].name);
+  if (!(model.rule.deviations >= 0 && model.rule.deviations <= 1e3) || !(model.rule.margin >= 0 && model.rule.margin <= 1e3) ||
+      !(model.rule.ewma >= 0 && model.rule.ewma < 1))
+    return fail(ErrorCode::kCorrupt, "damaged: the rule's parameters are out of range");
+  const uint64_t nets = in.whole(1);
+  if (nets < 1 || nets > kMostNets) return fail(ErrorCode::kCorrupt, "damaged: {} nets (1 .. {} are possible)", nets, kMostNets);
+  for (uint64_t k = 0; k < nets; ++k) {
+    std::vector<int> sizes(std::min<size_t>(in.whole(1), kMostLayers + 1));
+    for (int& size : sizes) size = static_cast<int>(in.whole(2));
+    if (sizes.size() < 2 || sizes.size() > kMostLayers || sizes.front() != kModelInputs || sizes.back() != kChoosable ||
+        std::any_of(sizes.begin(), sizes.end(), [](int size) { return size < 1 || size > kWidestLayer; }))
+      return contradicts;
+    const size_t count = Mlp<float>::packed_size(sizes);
+    if (!in.ok() || count * 4 > in.left()) return contradicts;
+    std::vector<float> weights(count);
+    for (float& v : weights) v = std::bit_cast<float>(static_cast<uint32_t>(in.whole(4)));
+    Mlp<float> net(std::move(sizes));
+    net.unpack(weights);
+    // Inputs are clamped, so this bounds every output there can be; NaN counts as unbounded.
+    if (!(net.output_bound(kFeatureClamp) <= kLargestOutput)) return fail(ErrorCode::kCorrupt, "damaged: weights of net {} are no numbers or can overflow", k + 1);
+    model.nets.push_back(std::move(net));
+  }
+  if (!in.ok() || in.left() != 0) return contradicts;
+  return model;
+}
+
+std::string card_json(const Model& model, const ModelCard& card) {
+  const std::string bytes = encode_model(model);
+  nlohmann::json out;
+  out["model"] = {{"version", kVersion},
+                  {"bytes", bytes.size()},
+                  {"hash", Hash64{}.add(bytes).hex()},
+                  {"kind", "ensemble of networks, regret of every arm"},
+                  {"nets", model.nets.size()},
+                  {"layers", model.nets.empty() ? std::vector<int>{} : model.nets.front().sizes()},
+                  {"default_arm", arms()[kDefaultArm].name},
+                  {"rule", {{"deviations", model.rule.deviations}, {"margin", model.rule.margin}, {"ewma", model.rule.ewma}}}};
+  for (size_t arm = 0; arm < kChoosable; ++arm) out["model"]["arms"].push_back(arms()[arm].name);
+  for (const FeatureSpec& feature : feature_catalogue()) out["model"]["features"].push_back(feature.name);
+  out["model"]["features_schema"] = features_schema();
+  out["trained_on"] = {{"data", card.data},       {"families", card.families}, {"seeds", card.seeds}, {"blocks", card.blocks},
+                       {"windows", card.windows}, {"training_seed", card.training_seed}};
+  out["commit"] = card.commit;
+  out["command"] = card.command;
+  out["scores"] = nlohmann::json::object();
+  for (const auto& [name, score] : card.scores) out["scores"][name] = {{"mean", number(score.value)}, {"low", number(score.low)}, {"high", number(score.high)}};
+  out["limits"] = card.limits;
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Result<Unit> save_model(const std::string& path, const Model& model, const ModelCard& card) {
+  const std::string bytes = encode_model(model);
+  // What a reader would refuse is not written.
+  if (auto readable = decode_model(bytes); !readable) return fail(readable.error().at("save " + path));
+  if (auto written = write_file(path, bytes); !written) return written;
+  return write_file(path + ".json", card_json(model, card));
+}
+
+Result<Model> load_model(const std::string& path) {
+  auto bytes = read_file(path);
+  if (!bytes) return fail(bytes.error());
+  auto model = decode_model(*bytes);
+  if (!model) return fail(model.error().at(path));
+  return model;
+}
+
+}  // namespace pointsman
