@@ -195,7 +195,7 @@ std::vector<Family> switching_families() {
       {"ci",
        "continuous integration: pipelines that compile in parallel, then fork a tree of tests",
        "switching",
-       {{"rate_hz", "1/s", "pipelines a second", 12, 0.1, 1000, Role::kRate},
+       {{"rate_hz", "1/s", "pipelines a second", 13, 0.1, 1000, Role::kRate},
         {"checkout_ms", "ms", "CPU time of the checkout", 8, 0.1, 1000, Role::kService},
         {"checkout_io_ms", "ms", "waits in it, one after each ms of CPU time", 1, 0.01, 1000},
         {"units", "", "compile units", 6, 1, 1000},

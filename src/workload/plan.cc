@@ -41,6 +41,7 @@ Unexpected bad_op(size_t task, size_t at, const Op& op, const std::string& what)
 // References, ranges and counts; fills in how often each job begins and ends and each task is started.
 Result<Unit> check_references(const Plan& plan) {
   std::vector<int> begins(plan.jobs.size()), ends(plan.jobs.size()), starts(plan.tasks.size());
+  std::vector<int64_t> meeting(plan.semaphores, -1);  // how many meet at this barrier; 0: a semaphore; -1: not used yet
   int64_t last_start = 0;
   bool spawned_seen = false;
   for (size_t t = 0; t < plan.tasks.size(); ++t) {
@@ -71,6 +72,10 @@ Result<Unit> check_references(const Plan& plan) {
         case OpCode::kBarrier:
           if (op.arg >= plan.semaphores) return bad_op(t, i, op, "no such semaphore");
           if (op.value < 1 || op.value > 1'000'000) return bad_op(t, i, op, "count outside 1..1000000");
+          if (const int64_t meet = op.code == OpCode::kBarrier ? op.value : 0; meeting[op.arg] != meet) {
+            if (meeting[op.arg] >= 0) return bad_op(t, i, op, "a semaphore and a barrier, or barriers of two sizes, in one");
+            meeting[op.arg] = meet;
+          }
           break;
         case OpCode::kSpawn:
         case OpCode::kThread:

@@ -25,9 +25,9 @@ struct RunOptions {
   // true: a burn ends when the thread's CPU clock has advanced enough (the exact lab, whose CPUs share one instruction budget);
   // false: it is a calibrated number of iterations (a host).
   bool burn_by_cpu_clock = true;
-  BurnRate burn_rate;                     // of a host; 0: calibrated anew in each run
+  BurnRate burn_rate{};                   // of a host; 0: calibrated anew in each run
   int64_t limit_ns = 60'000'000'000;      // give up after this much time past the last arrival: an error, never a result
-  std::string scratch_device;             // for kRead, kWrite: a block device or a file; its content is lost
+  std::string scratch_device{};           // for kRead, kWrite: a block device or a file; its content is lost
   const std::atomic<bool>* cancel = nullptr;  // looked at ten times a second: ends the run with kBusy
 };
 

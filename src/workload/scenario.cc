@@ -27,7 +27,7 @@ std::optional<Complaint> check_phase(const Phase& phase) {
   auto family = find_family(phase.family);
   if (!family) return Complaint{"family", family.error().message};
   if (phase.length_ns < kShortestPhaseNs || phase.length_ns > kLongestPhaseNs) {
-    return Complaint{"length_s", fmt::format("length_s = {} is outside {} .. {}", static_cast<double>(phase.length_ns) * 1e-9,
+    return Complaint{"length_s", fmt::format("length_s = {:g} is outside {:g} .. {:g}", static_cast<double>(phase.length_ns) * 1e-9,
                                              static_cast<double>(kShortestPhaseNs) * 1e-9, static_cast<double>(kLongestPhaseNs) * 1e-9)};
   }
   for (const auto& [name, value] : phase.parameters) {
@@ -267,7 +267,7 @@ Result<Scenario> draw_scenario(std::string_view kind, uint64_t seed, int phases,
   }
   if (phases < 1 || phases > kMostPhases) return fail(ErrorCode::kInvalidArgument, "{} phases; allowed are 1 .. {}", phases, kMostPhases);
   if (phase_ns < kShortestPhaseNs || phase_ns > kLongestPhaseNs - 40 * kMillisecond) {
-    return fail(ErrorCode::kInvalidArgument, "phases of {} s; allowed are {} .. {}", static_cast<double>(phase_ns) * 1e-9,
+    return fail(ErrorCode::kInvalidArgument, "phases of {:g} s; allowed are {:g} .. {:g}", static_cast<double>(phase_ns) * 1e-9,
                 static_cast<double>(kShortestPhaseNs) * 1e-9, static_cast<double>(kLongestPhaseNs) * 1e-9);
   }
   for (const std::string& name : without) {
