@@ -349,19 +349,26 @@ TEST_F(ProbeTest, FourHogsOnOneCpuAreFourRunnableAndThreeWaiting) {
 
 TEST_F(ProbeTest, TasksAliveBeforeItCountFromWhenTheyAreSeen) {
   probe_.reset();
-  const pid_t hog = start([] { burn(200 * kMillisecond); });
+  auto* stop = static_cast<std::atomic<bool>*>(::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(stop, MAP_FAILED);
+  const pid_t hog = start([stop] {  // runs without a break, from before the probe is there until it is told to stop
+    while (!stop->load()) burn(kMillisecond);
+  });
   nap(20 * kMillisecond);
   auto probe = Probe::open();
+  if (!probe) stop->store(true);
   ASSERT_TRUE(probe) << probe.error().message;
   probe_.emplace(std::move(*probe));
   before_ = read();
   nap(50 * kMillisecond);
   const auto now = read();
-  EXPECT_GE(mean_runnable(before_, now), 0.9);
+  stop->store(true);
   const rusage usage = finish(hog);
+  EXPECT_GE(mean_runnable(before_, now), 0.9);
   const auto after = read_until([&](const pm_probe& p) { return p.exits > before_.sums.exits; });
   // What it used before it was watched counts at its exit: that is its CPU time.
   EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), cpu_ns(usage) / kMicrosecond - 500);
+  ::munmap(stop, 4096);
 }
 
 TEST_F(ProbeTest, NothingStaysAttachedWhenItIsGone) {
