@@ -16,8 +16,8 @@ double percent_below(double log_ratio) { return 100 * (1 - std::exp(log_ratio));
 std::string explain(const Choice& choice) {
   const auto rival = static_cast<size_t>(choice.arm != kDefaultArm ? choice.arm : choice.best_rival);
   if (choice.best_rival == kDefaultArm) return fmt::format("{}: no other arm is predicted better", name_of(kDefaultArm));
-  const std::string predicted = fmt::format("predicted {:.0f} % below {} (+-{:.0f})", percent_below(choice.predicted[rival]), name_of(kDefaultArm),
-                                            100 * choice.deviation[rival]);
+  const std::string predicted = fmt::format("predicted {:.0f} % below {} (+-{:.0f})", percent_below(choice.predicted[rival]),
+                                            name_of(kDefaultArm), 100 * choice.deviation[rival]);
   if (choice.arm != kDefaultArm) return fmt::format("{}: {}", name_of(choice.arm), predicted);
   return fmt::format("{}: {} is {}, too little to be sure", name_of(kDefaultArm), name_of(choice.best_rival), predicted);
 }
@@ -31,7 +31,9 @@ Decision Classifier::decide(const Context& context) {
   }
   for (size_t f = 0; f < kFeatures; ++f)
     if (!std::isfinite(context.features[f]))
-      return {.arm = context.active, .propensity = 1, .why = fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name)};
+      return {.arm = context.active,
+              .propensity = 1,
+              .why = fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name)};
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
   const Choice choice = choose(running_, model_.rule);
   return {.arm = choice.arm, .propensity = 1, .why = explain(choice), .predicted = choice.predicted, .deviation = choice.deviation};

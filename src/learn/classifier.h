@@ -1,4 +1,5 @@
-// Classifier: the learned policy. Predicts the regret of every arm from each busy window and takes the least, but leaves the default arm only by the model's rule.
+// Classifier: the learned policy. Predicts the regret of every arm from each busy window and takes the least, but leaves the default arm
+// only by the model's rule.
 #pragma once
 
 #include <memory>
@@ -13,7 +14,8 @@ class Classifier : public Controller {
   explicit Classifier(Model model) : model_(std::move(model)) {}
 
   [[nodiscard]] std::string name() const override { return "classifier"; }
-  // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory of the EWMA: what comes after it is a new thing.
+  // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory of the EWMA: what comes after
+  // it is a new thing.
   Decision decide(const Context& context) override;
 
  private:

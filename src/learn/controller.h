@@ -15,7 +15,7 @@ struct Context {
   int64_t since_start_ns = 0;  // of the window's end
   int64_t since_swap_ns = 0;   // how long the active arm has been active
   ArmId active = kDefaultArm;
-  bool idle = false;           // nothing to decide in this window
+  bool idle = false;  // nothing to decide in this window
   FeatureVector features{};
   double busiest_cpu_ratio = 0;  // 0..1, for the scx_loader rule
 };
@@ -24,7 +24,8 @@ struct Decision {
   ArmId arm = kDefaultArm;
   double propensity = 1;  // probability of `arm` under this controller in this context
   std::string why;        // one clause, for people
-  // Predicted cost of each choosable arm as ln ratio to the default arm, with its uncertainty (one deviation), where the controller predicts.
+  // Predicted cost of each choosable arm as ln ratio to the default arm, with its uncertainty (one deviation), where the controller
+  // predicts.
   std::optional<std::array<double, kChoosable>> predicted{}, deviation{};
 };
 
@@ -36,7 +37,8 @@ class Controller {
   [[nodiscard]] virtual ArmId first_arm() const { return kDefaultArm; }  // before the first window
   // Static arms, schedules, oracles and the baselines are obeyed to the letter: no dwell, no hysteresis, no guard.
   [[nodiscard]] virtual bool literal() const { return false; }
-  // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's changes lie off their grid.
+  // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's
+  // changes lie off their grid.
   [[nodiscard]] virtual std::optional<int64_t> next_moment_ns(int64_t /*since_start_ns*/) const { return std::nullopt; }
 };
 

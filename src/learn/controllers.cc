@@ -19,9 +19,10 @@ constexpr std::array kControllers{
     ControllerKind{"schedule", "TIME=ARM,...", "arms at given moments, as an oracle has them (0=hyb,4.998s=age)", make_schedule},
     ControllerKind{"random", "every=WINDOWS,seed=N", "a fresh draw among the choosable arms every 4 windows", make_random},
     ControllerKind{"round_robin", "every=WINDOWS", "the choosable arms in turn, 4 windows each", make_round_robin},
-    ControllerKind{"scx_loader", "arm=NAME,scale=X", "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf",
-                   make_scx_loader_rule},
-    ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X", "the learned policy: least predicted cost, hyb unless it is sure", make_classifier},
+    ControllerKind{"scx_loader", "arm=NAME,scale=X",
+                   "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf", make_scx_loader_rule},
+    ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X",
+                   "the learned policy: least predicted cost, hyb unless it is sure", make_classifier},
 };
 
 template <typename T>
@@ -57,7 +58,8 @@ Result<Unit> ControllerSpec::allow(std::initializer_list<std::string_view> keys)
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
       std::string allowed;
       for (const std::string_view k : keys) allowed.append(" ").append(k);
-      return fail(ErrorCode::kInvalidArgument, "controller '{}' has no option '{}' (it has:{})", name_, key, allowed.empty() ? " none" : allowed);
+      return fail(ErrorCode::kInvalidArgument, "controller '{}' has no option '{}' (it has:{})", name_, key,
+                  allowed.empty() ? " none" : allowed);
     }
     for (size_t j = 0; j < i; ++j)
       if (options_[j].first == key) return fail(ErrorCode::kInvalidArgument, "controller '{}': '{}' is given twice", name_, key);

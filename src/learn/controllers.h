@@ -43,7 +43,8 @@ struct ControllerKind {
 };
 std::span<const ControllerKind> controller_kinds();
 
-// `seed` is for those that draw, unless the text has its own. Errors: kNotFound, with the names that exist; kInvalidArgument; those of the model file.
+// `seed` is for those that draw, unless the text has its own. Errors: kNotFound, with the names that exist; kInvalidArgument; those of the
+// model file.
 Result<std::unique_ptr<Controller>> make_controller(std::string_view text, uint64_t seed = 1);
 
 // "0", "250ms", "2.5s", "10us" in ns. Errors: kInvalidArgument.

@@ -12,6 +12,7 @@
 namespace pointsman {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 std::unique_ptr<Controller> make(std::string_view spec, uint64_t seed = 1) {
@@ -49,7 +50,7 @@ TEST(Controllers, AnArmsNameIsThatStaticArm) {
 TEST(Controllers, RefusesInOneClearLine) {
   EXPECT_THAT(refusal("fifo"), HasSubstr("there is no controller 'fifo' (there are: static schedule"));
   EXPECT_EQ(refusal("static"), "controller 'static' needs arm=NAME");
-  EXPECT_THAT(refusal("static:arm=fifo"), HasSubstr("controller 'static': there is no arm 'fifo'"));
+  EXPECT_THAT(refusal("static:arm=fifo"), AllOf(HasSubstr("controller 'static': "), HasSubstr("no arm 'fifo'")));
   EXPECT_EQ(refusal("random:every"), "controller 'random:every': 'every' is not KEY=VALUE");
   EXPECT_EQ(refusal("random:"), "controller 'random:': '' is not KEY=VALUE");
   EXPECT_EQ(refusal("random:each=3"), "controller 'random' has no option 'each' (it has: every seed)");
@@ -157,8 +158,8 @@ TEST(ScxLoaderRule, FiveSecondsBusyThenThirtyCalm) {
   EXPECT_TRUE(make("scx_loader")->literal());
   EXPECT_EQ(after(*make("scx_loader"), {{.95, 19}}), kEevdf);
   EXPECT_EQ(after(*make("scx_loader"), {{.95, 20}}), dl);
-  EXPECT_EQ(after(*make("scx_loader"), {{.90, 100}}), kEevdf);                         // over, not at
-  EXPECT_EQ(after(*make("scx_loader"), {{.95, 19}, {.5, 1}, {.95, 19}}), kEevdf);      // one calm look starts it anew
+  EXPECT_EQ(after(*make("scx_loader"), {{.90, 100}}), kEevdf);                     // over, not at
+  EXPECT_EQ(after(*make("scx_loader"), {{.95, 19}, {.5, 1}, {.95, 19}}), kEevdf);  // one calm look starts it anew
   EXPECT_EQ(after(*make("scx_loader"), {{.95, 20}, {.5, 119}}), dl);
   EXPECT_EQ(after(*make("scx_loader"), {{.95, 20}, {.5, 120}}), kEevdf);
   EXPECT_EQ(after(*make("scx_loader"), {{.95, 20}, {.5, 119}, {.95, 1}, {.5, 119}}), dl);

@@ -69,12 +69,18 @@ std::map<uint16_t, Costs> costs_by(GroupBy group, std::span<const JobOutcome> jo
 
 std::string_view name_of(CostKind kind) {
   switch (kind) {
-    case CostKind::kLogSlowdown: return "log_slowdown";
-    case CostKind::kMeanTat: return "mean_tat";
-    case CostKind::kMeanSlowdown: return "mean_slowdown";
-    case CostKind::kP99RtShort: return "p99_rt_short";
-    case CostKind::kSeedL: return "seed_l";
-    case CostKind::kLogRatioL: return "log_ratio_l";
+    case CostKind::kLogSlowdown:
+      return "log_slowdown";
+    case CostKind::kMeanTat:
+      return "mean_tat";
+    case CostKind::kMeanSlowdown:
+      return "mean_slowdown";
+    case CostKind::kP99RtShort:
+      return "p99_rt_short";
+    case CostKind::kSeedL:
+      return "seed_l";
+    case CostKind::kLogRatioL:
+      return "log_ratio_l";
   }
   return "unknown";
 }
@@ -97,10 +103,14 @@ std::optional<double> log_cost(const Costs& mine, const Costs& reference, const 
       const double difference = mine.log_slowdown - reference.log_slowdown;
       return std::isfinite(difference) ? std::optional(difference) : std::nullopt;
     }
-    case CostKind::kMeanTat: return log_ratio(mine.mean_tat_s, reference.mean_tat_s);
-    case CostKind::kMeanSlowdown: return log_ratio(mine.mean_slowdown, reference.mean_slowdown);
-    case CostKind::kP99RtShort: return log_ratio(mine.p99_rt_short_s, reference.p99_rt_short_s, o.p99_floor_s);
-    case CostKind::kSeedL: return log_ratio(weighted_l(mine, o), weighted_l(reference, o));
+    case CostKind::kMeanTat:
+      return log_ratio(mine.mean_tat_s, reference.mean_tat_s);
+    case CostKind::kMeanSlowdown:
+      return log_ratio(mine.mean_slowdown, reference.mean_slowdown);
+    case CostKind::kP99RtShort:
+      return log_ratio(mine.p99_rt_short_s, reference.p99_rt_short_s, o.p99_floor_s);
+    case CostKind::kSeedL:
+      return log_ratio(weighted_l(mine, o), weighted_l(reference, o));
     case CostKind::kLogRatioL: {
       const auto tat = log_ratio(mine.mean_tat_s, reference.mean_tat_s);
       const auto rt = log_ratio(mine.mean_rt_s, reference.mean_rt_s, o.rt_floor_s);

@@ -1,6 +1,7 @@
-// Costs over the jobs of one run. Definitions: TAT = completion - arrival; RT = first run - arrival; slowdown = TAT / service; fairness of a job = 1 / slowdown.
-// No cost is neutral. Run-to-completion saves in TAT what it pays in RT, so under the seed's L it can never win a batch of equal jobs; under the slowdown it can. The
-// choice is the user's; the default is the mean of ln slowdown, which is also minus the mean log fairness and has no unit.
+// Costs over the jobs of one run. Definitions: TAT = completion - arrival; RT = first run - arrival; slowdown = TAT / service; fairness of
+// a job = 1 / slowdown. No cost is neutral. Run-to-completion saves in TAT what it pays in RT, so under the seed's L it can never win a
+// batch of equal jobs; under the slowdown it can. The choice is the user's; the default is the mean of ln slowdown, which is also minus the
+// mean log fairness and has no unit.
 #pragma once
 
 #include <cstdint>
@@ -20,18 +21,18 @@ struct JobOutcome {
   uint16_t kind = 0, phase = 0;
 };
 
-// Means are NaN when there are no jobs. A job without service or without turnaround has no slowdown: it counts in TAT and RT, is left out of slowdown and
-// fairness, and is counted in `unscored`.
+// Means are NaN when there are no jobs. A job without service or without turnaround has no slowdown: it counts in TAT and RT, is left out
+// of slowdown and fairness, and is counted in `unscored`.
 struct Costs {
   int jobs = 0, unscored = 0;
-  double log_slowdown = 0;     // mean of ln(TAT / service): the default objective
+  double log_slowdown = 0;  // mean of ln(TAT / service): the default objective
   double mean_tat_s = 0, mean_rt_s = 0;
-  double cv_fairness = 0;      // deviation (ddof 1) / mean of 1/slowdown; 0 for a single job
-  double seed_l = 0;           // mean TAT [s] + mean RT [s] + CV of fairness, to the letter
+  double cv_fairness = 0;  // deviation (ddof 1) / mean of 1/slowdown; 0 for a single job
+  double seed_l = 0;       // mean TAT [s] + mean RT [s] + CV of fairness, to the letter
   double mean_slowdown = 0;
-  double p99_rt_short_s = 0;   // over jobs with service <= 5 ms; NaN when there are none
+  double p99_rt_short_s = 0;  // over jobs with service <= 5 ms; NaN when there are none
   double p99_tat_s = 0;
-  double makespan_s = 0;       // set by the caller, who knows
+  double makespan_s = 0;  // set by the caller, who knows
 };
 inline constexpr int64_t kShortJobNs = 5'000'000;
 
@@ -67,12 +68,14 @@ std::optional<double> log_cost(const Costs& mine, const Costs& reference, const 
 // nullopt: no limit is set, or no short jobs.
 std::optional<bool> breaks_p99_limit(const Costs& mine, const Costs& reference, const Objective& objective);
 
-// Each group (kind or phase) counts once, however many jobs it has; groups in which the cost is not defined are left out; nullopt when none is left.
-std::optional<double> grouped_log_cost(const std::map<uint16_t, Costs>& mine, const std::map<uint16_t, Costs>& reference, const Objective& objective);
+// Each group (kind or phase) counts once, however many jobs it has; groups in which the cost is not defined are left out; nullopt when none
+// is left.
+std::optional<double> grouped_log_cost(const std::map<uint16_t, Costs>& mine, const std::map<uint16_t, Costs>& reference,
+                                       const Objective& objective);
 
 // Families count equally: first the mean within each name, then over the names. nullopt when there are none.
 struct NamedCost {
-  std::string family;
+  std::string family{};
   double log_cost = 0;
 };
 std::optional<double> mean_over_families(std::span<const NamedCost> costs);

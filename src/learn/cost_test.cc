@@ -40,8 +40,8 @@ TEST(Costs, ByHand) {
   EXPECT_NEAR(cv, .6546536707079772, 1e-12);
   EXPECT_NEAR(c.cv_fairness, cv, 1e-14);
   EXPECT_NEAR(c.seed_l, .316 / 3 + .012 / 3 + cv, 1e-14);
-  EXPECT_NEAR(c.p99_rt_short_s, .002, 1e-15);       // one short job
-  EXPECT_NEAR(c.p99_tat_s, .1 + .98 * .1, 1e-14);   // type 7: place .99 * 2 = 1.98 between 100 and 200 ms
+  EXPECT_NEAR(c.p99_rt_short_s, .002, 1e-15);      // one short job
+  EXPECT_NEAR(c.p99_tat_s, .1 + .98 * .1, 1e-14);  // type 7: place .99 * 2 = 1.98 between 100 and 200 ms
 }
 
 TEST(Costs, ShortMeansAtMostFiveMilliseconds) {
@@ -54,7 +54,8 @@ TEST(Costs, ShortMeansAtMostFiveMilliseconds) {
 TEST(Costs, NoJobsAreNoCost) {
   const Costs c = costs_of({});
   EXPECT_EQ(c.jobs, 0);
-  for (const double v : {c.log_slowdown, c.mean_tat_s, c.mean_rt_s, c.cv_fairness, c.seed_l, c.mean_slowdown, c.p99_rt_short_s, c.p99_tat_s})
+  for (const double v :
+       {c.log_slowdown, c.mean_tat_s, c.mean_rt_s, c.cv_fairness, c.seed_l, c.mean_slowdown, c.p99_rt_short_s, c.p99_tat_s})
     EXPECT_TRUE(std::isnan(v));
   for (const CostKind kind : cost_kinds()) EXPECT_FALSE(log_cost(c, c, {.kind = kind})) << name_of(kind);
 }
@@ -78,11 +79,12 @@ TEST(Objective, LogRatios) {
   EXPECT_NEAR(*log_cost(mine, reference, {}), -.3, 1e-14);
   EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kMeanTat}), -std::log(2.0), 1e-14);
   EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kSeedL}), std::log(2.9 / 4.35), 1e-14);
-  EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kSeedL, .tat_weight = 0, .rt_weight = 2, .cv_weight = 1}), std::log(1.4 / .6), 1e-14);
+  EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kSeedL, .tat_weight = 0, .rt_weight = 2, .cv_weight = 1}), std::log(1.4 / .6),
+              1e-14);
   // ln(1/2), ln 2, ln 4: the mean is 2 ln 2 / 3.
   EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kLogRatioL}), 2 * std::log(2.0) / 3, 1e-14);
-  EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kLogRatioL, .tat_weight = 2, .rt_weight = 1, .cv_weight = 0}), -std::log(2.0) / 3,
-              1e-14);
+  EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kLogRatioL, .tat_weight = 2, .rt_weight = 1, .cv_weight = 0}),
+              -std::log(2.0) / 3, 1e-14);
   EXPECT_FALSE(log_cost(mine, reference, {.kind = CostKind::kLogRatioL, .tat_weight = 0, .rt_weight = 0, .cv_weight = 0}));
 }
 
@@ -92,7 +94,8 @@ TEST(Objective, FloorsSilenceNoise) {
   EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kLogRatioL}), 0, 1e-15);
   const Costs late = costs(0, 1, .010, .01);
   EXPECT_NEAR(*log_cost(late, reference, {.kind = CostKind::kLogRatioL}), std::log(2.0) / 3, 1e-14);
-  EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kLogRatioL, .rt_floor_s = 1e-9, .cv_floor = 1e-9}), 2 * std::log(2.0) / 3, 1e-14);
+  EXPECT_NEAR(*log_cost(mine, reference, {.kind = CostKind::kLogRatioL, .rt_floor_s = 1e-9, .cv_floor = 1e-9}), 2 * std::log(2.0) / 3,
+              1e-14);
   Costs p = mine, q = reference;
   p.p99_rt_short_s = .0009;
   q.p99_rt_short_s = .0003;

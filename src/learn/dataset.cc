@@ -13,13 +13,14 @@ Result<Unit> check(const Dataset& dataset) {
     size_t windows = 0;
     for (size_t arm = 0; arm < kChoosable; ++arm) {
       if (!std::isfinite(block.log_cost[arm]))
-        return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {}: the cost under {} is not a number", block.family, block.seed, block.draw, arms()[arm].name);
+        return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {}: the cost under {} is not a number", block.family, block.seed,
+                    block.draw, arms()[arm].name);
       windows += block.windows[arm].size();
       for (const FeatureVector& window : block.windows[arm])
         for (size_t f = 0; f < kFeatures; ++f)
           if (!std::isfinite(window[f]))
-            return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {} under {}: feature '{}' is not a number", block.family, block.seed, block.draw,
-                        arms()[arm].name, feature_catalogue()[f].name);
+            return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {} under {}: feature '{}' is not a number", block.family, block.seed,
+                        block.draw, arms()[arm].name, feature_catalogue()[f].name);
     }
     if (windows == 0) return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {} has no windows", block.family, block.seed, block.draw);
   }

@@ -1,4 +1,5 @@
-// Dataset: what a policy is learned from and judged by: blocks in which the cost of every choosable arm is known (full information), with the windows seen under each.
+// Dataset: what a policy is learned from and judged by: blocks in which the cost of every choosable arm is known (full information), with
+// the windows seen under each.
 #pragma once
 
 #include <array>
@@ -16,14 +17,14 @@ using ArmCosts = std::array<double, kChoosable>;
 
 // One draw of one family: the same jobs under every arm.
 struct Block {
-  std::string family;
+  std::string family{};
   uint64_t seed = 0, draw = 0;
   ArmCosts log_cost{};  // of the whole run under each arm, as ln ratio to a common reference (eevdf)
-  std::array<std::vector<FeatureVector>, kChoosable> windows;  // busy ones, in order of time; those of arm a were seen while a was active
+  std::array<std::vector<FeatureVector>, kChoosable> windows{};  // busy ones, in order of time; those of arm a were seen while a was active
 };
 
 struct Dataset {
-  std::vector<Block> blocks;
+  std::vector<Block> blocks{};
 };
 
 // Errors: kInvalidArgument (no blocks; a cost or feature that is not finite; a block without windows under any arm), naming the block.

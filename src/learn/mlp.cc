@@ -1,4 +1,5 @@
-// Compiled with -O3 -fno-math-errno (see CMakeLists.txt): the square root of Adam then becomes one instruction for four parameters. Neither changes a bit of a result.
+// Compiled with -O3 -fno-math-errno (see CMakeLists.txt): the square root of Adam then becomes one instruction for four parameters. Neither
+// changes a bit of a result.
 #include "learn/mlp.h"
 
 #include <algorithm>
@@ -124,7 +125,8 @@ double Mlp<Real>::output_bound(double input_bound) const {
     for (int o = 0; o < layer.out; ++o) {
       double sum = std::abs(static_cast<double>(parameters_[layer.biases + static_cast<size_t>(o)]));
       for (int i = 0; i < layer.in; ++i)
-        sum += std::abs(static_cast<double>(parameters_[layer.weights + static_cast<size_t>(i * layer.stride + o)])) * bound[static_cast<size_t>(i)];
+        sum += std::abs(static_cast<double>(parameters_[layer.weights + static_cast<size_t>(i * layer.stride + o)])) *
+               bound[static_cast<size_t>(i)];
       next[static_cast<size_t>(o)] = sum;
     }
     bound = std::move(next);
@@ -151,7 +153,8 @@ Real Mlp<Real>::gradient(std::span<const Real> in, std::span<const Real> target,
     for (int s = 0; s < n; ++s) {
       Real* row = y.data() + static_cast<ptrdiff_t>(s) * layer.stride;
       std::copy_n(parameters_.data() + layer.biases, layer.stride, row);
-      accumulate(input_of(l) + static_cast<ptrdiff_t>(s) * input_stride(l), 1, layer.in, parameters_.data() + layer.weights, layer.stride, layer.stride, row);
+      accumulate(input_of(l) + static_cast<ptrdiff_t>(s) * input_stride(l), 1, layer.in, parameters_.data() + layer.weights, layer.stride,
+                 layer.stride, row);
     }
     if (l + 1 < count)
       for (Real& v : y) v = v > 0 ? v : Real(0);

@@ -1,7 +1,8 @@
-// Mlp: a small fully connected network, ReLU between layers, linear at the end; forward and backward written out, nothing but additions and multiplications in a fixed order,
-// so that the same parameters and inputs give the same bits on every build and machine.
-// Shapes: parameters are one flat array; layer by layer the weights [in][stride], then the biases [stride], where stride is the layer's width rounded up to 8
-// (what pads stays zero, so loops need no tails). Instantiated for float, which is trained and shipped, and for double, in which gradients are checked.
+// Mlp: a small fully connected network, ReLU between layers, linear at the end; forward and backward written out, nothing but additions and
+// multiplications in a fixed order, so that the same parameters and inputs give the same bits on every build and machine. Shapes:
+// parameters are one flat array; layer by layer the weights [in][stride], then the biases [stride], where stride is the layer's width
+// rounded up to 8 (what pads stays zero, so loops need no tails). Instantiated for float, which is trained and shipped, and for double, in
+// which gradients are checked.
 #pragma once
 
 #include <cstdint>
@@ -46,9 +47,10 @@ class Mlp {
     std::vector<std::vector<Real>> activations, deltas;
     std::vector<Real> transposed;
   };
-  // A batch: loss = sum over samples of weight * |output - target|^2 / 2, divided by the number of samples. Writes its gradient, as long as parameters().
-  // in [n][inputs()], target [n][outputs()], weight [n].
-  Real gradient(std::span<const Real> in, std::span<const Real> target, std::span<const Real> weight, std::span<Real> gradient, Workspace& work) const;
+  // A batch: loss = sum over samples of weight * |output - target|^2 / 2, divided by the number of samples. Writes its gradient, as long as
+  // parameters(). in [n][inputs()], target [n][outputs()], weight [n].
+  Real gradient(std::span<const Real> in, std::span<const Real> target, std::span<const Real> weight, std::span<Real> gradient,
+                Workspace& work) const;
 
  private:
   struct Layer {

@@ -165,14 +165,16 @@ Result<Model> decode_model(std::string_view bytes) {
   Reader header(bytes.substr(kMagic.size()));
   const uint64_t version = header.whole(4), checksum = header.whole(4);
   if (version != kVersion) return fail(ErrorCode::kUnsupported, "model version {}, this build reads version {}", version, kVersion);
-  if (crc32c(bytes.substr(kHeader)) != checksum) return fail(ErrorCode::kCorrupt, "truncated or damaged: the content does not match its checksum");
+  if (crc32c(bytes.substr(kHeader)) != checksum)
+    return fail(ErrorCode::kCorrupt, "truncated or damaged: the content does not match its checksum");
 
   // The checksum tells accidents; what follows also holds against files that were made wrong.
   const Unexpected contradicts = fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself");
   Reader in(bytes.substr(kHeader));
   const std::string_view schema = in.text();
   if (schema != features_schema())
-    return fail(ErrorCode::kUnsupported, "the model was trained on other features ({}) than this build computes ({}): train it anew", printable(schema), features_schema());
+    return fail(ErrorCode::kUnsupported, "the model was trained on other features ({}) than this build computes ({}): train it anew",
+                printable(schema), features_schema());
   if (in.whole(2) != kFeatures) return contradicts;
   std::string names;
   const uint64_t arm_count = in.whole(1);
@@ -180,8 +182,8 @@ Result<Model> decode_model(std::string_view bytes) {
   const std::string_view base = in.text();
   if (!in.ok()) return contradicts;
   if (names != choosable_names() || base != arms()[kDefaultArm].name)
-    return fail(ErrorCode::kUnsupported, "the model chooses among ({}; default {}), this build among ({}; default {}): train it anew", printable(names), printable(base),
-                choosable_names(), arms()[kDefaultArm].name);
+    return fail(ErrorCode::kUnsupported, "the model chooses among ({}; default {}), this build among ({}; default {}): train it anew",
+                printable(names), printable(base), choosable_names(), arms()[kDefaultArm].name);
   Model model;
   for (double& v : model.mean) v = in.real();
   for (double& v : model.scale) v = in.real();
@@ -209,7 +211,8 @@ Result<Model> decode_model(std::string_view bytes) {
     Mlp<float> net(std::move(sizes));
     net.unpack(weights);
     // Inputs are clamped, so this bounds every output there can be; NaN counts as unbounded.
-    if (!(net.output_bound(kFeatureClamp) <= kLargestOutput)) return fail(ErrorCode::kCorrupt, "damaged: weights of net {} are no numbers or can overflow", k + 1);
+    if (!(net.output_bound(kFeatureClamp) <= kLargestOutput))
+      return fail(ErrorCode::kCorrupt, "damaged: weights of net {} are no numbers or can overflow", k + 1);
     model.nets.push_back(std::move(net));
   }
   if (!in.ok() || in.left() != 0) return contradicts;
@@ -230,12 +233,13 @@ std::string card_json(const Model& model, const ModelCard& card) {
   for (size_t arm = 0; arm < kChoosable; ++arm) out["model"]["arms"].push_back(arms()[arm].name);
   for (const FeatureSpec& feature : feature_catalogue()) out["model"]["features"].push_back(feature.name);
   out["model"]["features_schema"] = features_schema();
-  out["trained_on"] = {{"data", card.data},       {"families", card.families}, {"seeds", card.seeds}, {"blocks", card.blocks},
-                       {"windows", card.windows}, {"training_seed", card.training_seed}};
+  out["trained_on"] = {{"data", card.data},     {"families", card.families}, {"seeds", card.seeds},
+                       {"blocks", card.blocks}, {"windows", card.windows},   {"training_seed", card.training_seed}};
   out["commit"] = card.commit;
   out["command"] = card.command;
   out["scores"] = nlohmann::json::object();
-  for (const auto& [name, score] : card.scores) out["scores"][name] = {{"mean", number(score.value)}, {"low", number(score.low)}, {"high", number(score.high)}};
+  for (const auto& [name, score] : card.scores)
+    out["scores"][name] = {{"mean", number(score.value)}, {"low", number(score.low)}, {"high", number(score.high)}};
   out["limits"] = card.limits;
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

@@ -1,6 +1,7 @@
-// Model: an ensemble of small networks that predict, from one window, the regret of every choosable arm; the rule by which it leaves the default arm; and its file.
-// The file is binary, versioned and checksummed; a JSON card beside it says what it came from and how good it is.
-// Errors of reading: kInvalidArgument (not a model), kCorrupt (truncated, changed, numbers that are none or overflow), kUnsupported (another version, other features or arms).
+// Model: an ensemble of small networks that predict, from one window, the regret of every choosable arm; the rule by which it leaves the
+// default arm; and its file. The file is binary, versioned and checksummed; a JSON card beside it says what it came from and how good it
+// is. Errors of reading: kInvalidArgument (not a model), kCorrupt (truncated, changed, numbers that are none or overflow), kUnsupported
+// (another version, other features or arms).
 #pragma once
 
 #include <array>
@@ -28,7 +29,8 @@ struct Prediction {
   std::array<std::array<float, kChoosable>, kMostNets> regret{};
 };
 
-// Leave the default arm only for a gain outside the ensemble's own disagreement. A plain argmin has catastrophes on workloads that it was not trained on.
+// Leave the default arm only for a gain outside the ensemble's own disagreement. A plain argmin has catastrophes on workloads that it was
+// not trained on.
 struct Rule {
   double deviations = .5;  // gain > this many deviations (over the nets) of the gain
   double margin = .02;     // and > this, in ln cost
@@ -37,8 +39,8 @@ struct Rule {
 
 struct Choice {
   ArmId arm = kDefaultArm;
-  ArmId best_rival = kDefaultArm;      // of least predicted cost, whether taken or not; the default arm when none is predicted better
-  ArmCosts predicted{}, deviation{};   // ln ratio to the default arm, and its deviation over the nets
+  ArmId best_rival = kDefaultArm;     // of least predicted cost, whether taken or not; the default arm when none is predicted better
+  ArmCosts predicted{}, deviation{};  // ln ratio to the default arm, and its deviation over the nets
 };
 Choice choose(const Prediction& prediction, const Rule& rule);
 // running = ewma * running + (1 - ewma) * fresh; the first is taken as it is.
@@ -46,8 +48,8 @@ void smooth(Prediction& running, const Prediction& fresh, double ewma);
 
 struct Model {
   std::array<double, kFeatures> mean{}, scale{};  // standardised = (x - mean) * scale, clamped to +-4; scale 0: not used
-  std::vector<Mlp<float>> nets;                   // 1 .. kMostNets, kModelInputs -> kChoosable
-  Rule rule;
+  std::vector<Mlp<float>> nets{};                 // 1 .. kMostNets, kModelInputs -> kChoosable
+  Rule rule{};
 
   // An active arm that is not choosable is taken for the default arm.
   [[nodiscard]] Prediction predict(const FeatureVector& features, ArmId active) const;
@@ -60,14 +62,14 @@ Result<Model> decode_model(std::string_view bytes);
 
 // What people should know of a model. Scores by name, with intervals.
 struct ModelCard {
-  std::string data;     // which matrix, with its hash
-  std::string commit, command;
-  std::vector<std::string> families;
-  std::vector<uint64_t> seeds;  // of the workloads
+  std::string data{};  // which matrix, with its hash
+  std::string commit{}, command{};
+  std::vector<std::string> families{};
+  std::vector<uint64_t> seeds{};  // of the workloads
   uint64_t training_seed = 0;
   int windows = 0, blocks = 0;
-  std::vector<std::pair<std::string, Interval>> scores;
-  std::vector<std::string> limits;  // sentences
+  std::vector<std::pair<std::string, Interval>> scores{};
+  std::vector<std::string> limits{};  // sentences
 };
 std::string card_json(const Model& model, const ModelCard& card);
 

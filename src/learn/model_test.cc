@@ -202,8 +202,16 @@ TEST(Model, ForgedFilesNeverCrashAndNeverPredictNonsense) {
 TEST(Model, SavedBesideItsCard) {
   const std::string path = testing::TempDir() + "pointsman_model_test.pmm";
   const Model model = sample_model();
-  ModelCard card{.data = "matrix of 3 families", .commit = "abc", .command = "pointsman train", .families = {"batch", "web"}, .seeds = {1, 2}, .training_seed = 9,
-                 .windows = 100, .blocks = 4, .scores = {{"gap", {.5, .4, std::nan("")}}}, .limits = {"no caches"}};
+  ModelCard card{.data = "matrix of 3 families",
+                 .commit = "abc",
+                 .command = "pointsman train",
+                 .families = {"batch", "web"},
+                 .seeds = {1, 2},
+                 .training_seed = 9,
+                 .windows = 100,
+                 .blocks = 4,
+                 .scores = {{"gap", {.5, .4, std::nan("")}}},
+                 .limits = {"no caches"}};
   ASSERT_TRUE(save_model(path, model, card));
   const auto back = load_model(path);
   ASSERT_TRUE(back);
@@ -324,7 +332,8 @@ TEST(Classifier, IsMadeFromItsFile) {
   c = make_controller("classifier:model=" + path + ",margin=.3");
   EXPECT_EQ((*c)->decide(context).arm, kHyb);
   EXPECT_EQ(make_controller("classifier").error().message, "controller 'classifier' needs model=FILE");
-  EXPECT_EQ(make_controller("classifier:model=" + path + ",ewma=1").error().message, "controller 'classifier': ewma=1 is not a number in 0 .. 0.999");
+  EXPECT_EQ(make_controller("classifier:model=" + path + ",ewma=1").error().message,
+            "controller 'classifier': ewma=1 is not a number in 0 .. 0.999");
   EXPECT_THAT(make_controller("classifier:model=" + path + ".json").error().message, HasSubstr("not a model file"));
   std::filesystem::remove(path);
   std::filesystem::remove(path + ".json");

@@ -1,4 +1,5 @@
-// A uniform draw among the choosable arms, anew every N busy windows: the baseline that any learner must beat, and clean data for off-policy estimates.
+// A uniform draw among the choosable arms, anew every N busy windows: the baseline that any learner must beat, and clean data for
+// off-policy estimates.
 #include "base/rng.h"
 #include "learn/controllers.h"
 
@@ -20,9 +21,7 @@ class Random : public Controller {
   }
 
  private:
-  static Decision keep(const Context& context, const char* why) {
-    return {.arm = context.active, .propensity = 1, .why = why};
-  }
+  static Decision keep(const Context& context, const char* why) { return {.arm = context.active, .propensity = 1, .why = why}; }
   uint64_t seed_;
   int64_t every_;
   int64_t windows_ = 0;

@@ -15,7 +15,8 @@ Result<std::unique_ptr<Schedule>> Schedule::create(std::vector<ScheduleEntry> en
 Decision Schedule::decide(const Context& context) {
   size_t i = entries_.size() - 1;
   while (i > 0 && entries_[i].at_ns > context.since_start_ns) --i;
-  return {.arm = entries_[i].arm, .propensity = 1, .why = fmt::format("scheduled from {:.3f} s", static_cast<double>(entries_[i].at_ns) / 1e9)};
+  return {
+      .arm = entries_[i].arm, .propensity = 1, .why = fmt::format("scheduled from {:.3f} s", static_cast<double>(entries_[i].at_ns) / 1e9)};
 }
 
 std::optional<int64_t> Schedule::next_moment_ns(int64_t since_start_ns) const {

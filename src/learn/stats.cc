@@ -92,10 +92,10 @@ double normal_quantile(double p) { return invert(normal_cdf, p, -40, 40); }
 
 double student_t_quantile(double p, int dof) {
   if (p < .5) return -student_t_quantile(1 - p, dof);
-  // t = sqrt(dof) tan(theta) makes an angle of it, with density proportional to cos^(dof-1): closed for whole degrees of freedom, and the search is bounded.
+  // t = sqrt(dof) tan(theta) makes an angle of it, with density proportional to cos^(dof-1): closed for whole degrees of freedom, and the
+  // search is bounded.
   const double whole = cosine_power_integral(dof - 1, std::numbers::pi / 2);
-  const double theta =
-      invert([&](double x) { return .5 + .5 * cosine_power_integral(dof - 1, x) / whole; }, p, 0, std::numbers::pi / 2);
+  const double theta = invert([&](double x) { return .5 + .5 * cosine_power_integral(dof - 1, x) / whole; }, p, 0, std::numbers::pi / 2);
   return std::sqrt(static_cast<double>(dof)) * std::tan(theta);
 }
 

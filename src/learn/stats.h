@@ -41,7 +41,8 @@ struct BootstrapOptions {
 // The statistic of a sample of blocks, given as indices (drawn with replacement; also each leave-one-out sample, for BCa).
 using BlockStatistic = std::function<double(std::span<const uint32_t> blocks)>;
 
-// Resamples in which the statistic is not defined are left out; when that is more than one in twenty, or there are fewer than two blocks, the ends are NaN.
+// Resamples in which the statistic is not defined are left out; when that is more than one in twenty, or there are fewer than two blocks,
+// the ends are NaN.
 Interval bootstrap(uint32_t blocks, const BlockStatistic& statistic, const BootstrapOptions& options = {});
 
 // Mean over blocks of `values` with its bootstrap interval.
@@ -54,8 +55,8 @@ Interval paired_t(std::span<const double> differences, double level = .95);
 struct GapBlock {
   double agent = 0, rival = 0, oracle = 0;
 };
-// (mean rival - mean agent) / (mean rival - mean oracle): 0 is as good as the rival, 1 as good as the oracle. A ratio of means, not a mean of ratios, so
-// that blocks where there is nothing to gain do not blow it up. NaN where the oracle is no better than the rival by 1e-9.
+// (mean rival - mean agent) / (mean rival - mean oracle): 0 is as good as the rival, 1 as good as the oracle. A ratio of means, not a mean
+// of ratios, so that blocks where there is nothing to gain do not blow it up. NaN where the oracle is no better than the rival by 1e-9.
 Interval gap_closed(std::span<const GapBlock> blocks, const BootstrapOptions& options = {});
 
 }  // namespace pointsman

@@ -122,7 +122,8 @@ TEST(Bootstrap, BcaAgreesWithFullEnumeration) {
 }
 
 TEST(Bootstrap, CoversTheTruth) {
-  // 300 samples of 20 skewed values (mean 1): the 90 % interval must hold the truth in 90 % of them; BCa on 20 exponentials reaches 84 to 90 %.
+  // 300 samples of 20 skewed values (mean 1): the 90 % interval must hold the truth in 90 % of them; BCa on 20 exponentials reaches 84 to
+  // 90 %.
   int held = 0;
   for (int trial = 0; trial < 300; ++trial) {
     Rng rng(5, "coverage", static_cast<uint64_t>(trial));

@@ -20,10 +20,10 @@ constexpr double kMostWeight = 10;  // of one window, in means: a block of two w
 
 // One row a window; what the nets share.
 struct Examples {
-  std::vector<float> inputs;      // [n][kModelInputs]
-  std::vector<uint32_t> block;    // [n]
-  std::vector<float> regret;      // [blocks][kChoosable], clipped
-  std::vector<double> weight;     // [n], mean 1: families count equally, in them blocks, in them windows
+  std::vector<float> inputs;    // [n][kModelInputs]
+  std::vector<uint32_t> block;  // [n]
+  std::vector<float> regret;    // [blocks][kChoosable], clipped
+  std::vector<double> weight;   // [n], mean 1: families count equally, in them blocks, in them windows
 };
 
 std::map<std::string_view, std::vector<uint32_t>> blocks_by_family(const Dataset& dataset) {
@@ -43,7 +43,8 @@ Examples make_examples(const Dataset& dataset, double clip, Model& model) {
     for (const double cost : block.log_cost) out.regret.push_back(static_cast<float>(std::min(cost - best, clip)));
     size_t windows = 0;
     for (const auto& of_arm : block.windows) windows += of_arm.size();
-    const double share = 1 / (static_cast<double>(families.size()) * static_cast<double>(families.at(block.family).size()) * static_cast<double>(windows));
+    const double share =
+        1 / (static_cast<double>(families.size()) * static_cast<double>(families.at(block.family).size()) * static_cast<double>(windows));
     for (ArmId arm = 0; arm < kChoosable; ++arm)
       for (const FeatureVector& window : block.windows[static_cast<size_t>(arm)]) {
         rows.push_back(&window);
@@ -92,7 +93,8 @@ std::vector<int> draw_blocks(const Dataset& dataset, TrainOptions::Resample resa
 
 using EpochReport = std::function<void(int epoch, double loss)>;
 
-Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, const TrainOptions& options, Rng& rng, const EpochReport& report) {
+Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, const TrainOptions& options, Rng& rng,
+                     const EpochReport& report) {
   std::vector<int> sizes{kModelInputs};
   sizes.insert(sizes.end(), options.hidden.begin(), options.hidden.end());
   sizes.push_back(kChoosable);
@@ -119,12 +121,13 @@ Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, co
         std::copy_n(examples.regret.data() + size_t{block} * kChoosable, kChoosable, targets.data() + s * kChoosable);
         weights[s] = static_cast<float>(examples.weight[example] * count[block]);
       }
-      loss += static_cast<double>(net.gradient(std::span(inputs).first(n * kModelInputs), std::span(targets).first(n * kChoosable), std::span(weights).first(n),
-                                               gradient, work)) *
+      loss += static_cast<double>(net.gradient(std::span(inputs).first(n * kModelInputs), std::span(targets).first(n * kChoosable),
+                                               std::span(weights).first(n), gradient, work)) *
               static_cast<double>(n);
       const double passed = static_cast<double>(step) / static_cast<double>(steps);
       adam.step(net.parameters(), gradient,
-                {.rate = static_cast<float>(options.rate + (options.last_rate - options.rate) * passed), .decay = static_cast<float>(options.decay)});
+                {.rate = static_cast<float>(options.rate + (options.last_rate - options.rate) * passed),
+                 .decay = static_cast<float>(options.decay)});
     }
     report(epoch, loss / static_cast<double>(std::max<size_t>(order.size(), 1)));
   }
@@ -132,7 +135,9 @@ Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, co
 }
 
 Result<Unit> check(const TrainOptions& o) {
-  const auto bad = [](const char* what, auto value) { return fail(ErrorCode::kInvalidArgument, "training: {} = {} is out of range", what, value); };
+  const auto bad = [](const char* what, auto value) {
+    return fail(ErrorCode::kInvalidArgument, "training: {} = {} is out of range", what, value);
+  };
   if (o.nets < 1 || o.nets > kMostNets) return bad("nets", o.nets);
   if (o.epochs < 1) return bad("epochs", o.epochs);
   if (o.batch < 1 || o.batch > 1 << 16) return bad("batch", o.batch);
@@ -193,7 +198,9 @@ HeldOut predict_all(const Model& model, const Dataset& dataset, ArmId train_stat
 
 Result<HeldOut> cross_predict(const Dataset& dataset, const TrainOptions& train_options, const CrossOptions& options) {
   if (auto sound = check(dataset); !sound) return fail(sound.error());
-  const auto key_of = [&](const Block& block) { return options.leave_out == CrossOptions::LeaveOut::kFamily ? block.family : std::to_string(block.seed); };
+  const auto key_of = [&](const Block& block) {
+    return options.leave_out == CrossOptions::LeaveOut::kFamily ? block.family : std::to_string(block.seed);
+  };
   std::set<std::string> keys;
   for (const Block& block : dataset.blocks) keys.insert(key_of(block));
   const int folds = options.folds > 0 ? std::min<int>(options.folds, static_cast<int>(keys.size())) : static_cast<int>(keys.size());

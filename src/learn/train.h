@@ -1,6 +1,6 @@
-// Training: an ensemble that regresses the regret of every arm on the window's features (full information: each block's cost is known under every arm), and its judgement by
-// look-up on data it has not seen. Costs, not argmin labels: a label throws away how much a choice matters.
-// Deterministic: same data, options and seed give the same bits, on any number of threads.
+// Training: an ensemble that regresses the regret of every arm on the window's features (full information: each block's cost is known under
+// every arm), and its judgement by look-up on data it has not seen. Costs, not argmin labels: a label throws away how much a choice
+// matters. Deterministic: same data, options and seed give the same bits, on any number of threads.
 #pragma once
 
 #include <array>
@@ -25,8 +25,8 @@ struct TrainOptions {
   double rate = 3e-3, last_rate = 1e-4;  // falls linearly from one to the other
   double decay = 1e-4;
   double clip = 1;  // of the regret: how bad a bad arm is beyond this does not matter
-  // Each net sees another sample, drawn with replacement. kBlock draws within each family, so that all nets know all families and disagree about what is noise;
-  // kFamily draws whole families, so that the nets disagree about what few families support, known ones included.
+  // Each net sees another sample, drawn with replacement. kBlock draws within each family, so that all nets know all families and disagree
+  // about what is noise; kFamily draws whole families, so that the nets disagree about what few families support, known ones included.
   enum class Resample { kBlock, kFamily };
   Resample resample = Resample::kBlock;
   uint64_t seed = 1;
@@ -38,17 +38,19 @@ struct TrainOptions {
 // Errors: kInvalidArgument (options out of range; what check() says of the data).
 Result<Model> train(const Dataset& dataset, const TrainOptions& options);
 
-// Predictions for every window of every block, made by nets that have not seen that block, and the static arm that the same training data would have chosen.
+// Predictions for every window of every block, made by nets that have not seen that block, and the static arm that the same training data
+// would have chosen.
 struct HeldOut {
   struct OfBlock {
-    std::array<std::vector<Prediction>, kChoosable> windows;
+    std::array<std::vector<Prediction>, kChoosable> windows{};
     ArmId train_static = kDefaultArm;
   };
-  std::vector<OfBlock> blocks;  // as in the data set
+  std::vector<OfBlock> blocks{};  // as in the data set
 };
 HeldOut predict_all(const Model& model, const Dataset& dataset, ArmId train_static);
 
-// Cross-validation: families or seeds are dealt into `folds` groups (0: each its own); each group is predicted by a model trained on the others.
+// Cross-validation: families or seeds are dealt into `folds` groups (0: each its own); each group is predicted by a model trained on the
+// others.
 struct CrossOptions {
   enum class LeaveOut { kFamily, kSeed };
   LeaveOut leave_out = LeaveOut::kSeed;
@@ -58,8 +60,9 @@ struct CrossOptions {
 // Errors: those of train(); kInvalidArgument (fewer than two groups).
 Result<HeldOut> cross_predict(const Dataset& dataset, const TrainOptions& train_options, const CrossOptions& options);
 
-// Closed loop by look-up: start under the default arm; after each window take the rule's arm, and see the next window as it was recorded under that arm. A block's cost is the
-// mean, over its decisions, of the cost of the arm taken. What carries over from one arm to the next (a backlog) is not in it: that only live runs show.
+// Closed loop by look-up: start under the default arm; after each window take the rule's arm, and see the next window as it was recorded
+// under that arm. A block's cost is the mean, over its decisions, of the cost of the arm taken. What carries over from one arm to the next
+// (a backlog) is not in it: that only live runs show.
 struct LookupBlock {
   double agent = 0, default_arm = 0, oracle = 0, eevdf = 0;  // ln ratios
   int decisions = 0, swaps = 0;
@@ -67,25 +70,25 @@ struct LookupBlock {
 LookupBlock closed_loop(const Block& block, const HeldOut::OfBlock& predictions, const Rule& rule);
 
 struct FamilyScore {
-  std::string family;
+  std::string family{};
   int blocks = 0;
   double agent = 0, default_arm = 0, oracle = 0;  // means of ln ratios
   ArmId best_arm = kDefaultArm;                   // in hindsight
 };
 struct LookupScore {
   // Share of the way from the rival to the oracle (the best arm of each block).
-  Interval vs_default, vs_train_static, vs_hindsight;
-  ArmId hindsight = kDefaultArm;  // the best static arm on these very blocks
+  Interval vs_default{}, vs_train_static{}, vs_hindsight{};
+  ArmId hindsight = kDefaultArm;                                                        // the best static arm on these very blocks
   double agent = 0, default_arm = 0, train_static = 0, hindsight_cost = 0, oracle = 0;  // means over blocks of ln ratios to eevdf
   double swaps_per_decision = 0;
-  double worst_harm = 0;          // the largest over families of ln(agent / default arm); 0 when none is worse
-  std::string worst_family;
-  std::vector<FamilyScore> families;  // by name
+  double worst_harm = 0;  // the largest over families of ln(agent / default arm); 0 when none is worse
+  std::string worst_family{};
+  std::vector<FamilyScore> families{};  // by name
 };
 LookupScore score(const Dataset& dataset, const HeldOut& held_out, const Rule& rule, const BootstrapOptions& bootstrap_options = {});
 
-// The rule of a grid with the least mean cost among those that harm no family by more than `most_harm` against the default arm; when none is that harmless, the least harmful.
-// Meant for validation data: what it was chosen on it must not be judged on.
+// The rule of a grid with the least mean cost among those that harm no family by more than `most_harm` against the default arm; when none
+// is that harmless, the least harmful. Meant for validation data: what it was chosen on it must not be judged on.
 struct RuleGrid {
   std::vector<double> deviations{0, .25, .5, .75, 1, 1.5, 2}, margins{.02, .05, .1}, ewmas{0, .3, .6};
   double most_harm = .05;

@@ -9,10 +9,11 @@
 namespace pointsman {
 namespace {
 
-// A world with a known answer: each family sits at a place in feature space, moved by the active arm and blurred by noise; its costs are known, its best arm differs.
+// A world with a known answer: each family sits at a place in feature space, moved by the active arm and blurred by noise; its costs are
+// known, its best arm differs.
 struct World {
   double noise = .5;
-  double shift = .5;     // by the active arm
+  double shift = .5;  // by the active arm
   double cost_noise = .02;
 };
 constexpr ArmCosts kCosts[] = {
@@ -111,7 +112,8 @@ TEST(Train, NetsOfAnEnsembleDiffer) {
 }
 
 TEST(Train, FamiliesCountEquallyHoweverManyWindowsTheyHave) {
-  // One place in feature space, two families that disagree: las costs .4 in one (60 windows an arm), 0 in the other (3 windows an arm). Equal families: the mean, .2.
+  // One place in feature space, two families that disagree: las costs .4 in one (60 windows an arm), 0 in the other (3 windows an arm).
+  // Equal families: the mean, .2.
   Dataset data;
   for (int family = 0; family < 2; ++family)
     for (uint64_t seed = 0; seed < 8; ++seed) {
@@ -150,7 +152,8 @@ TEST(Train, RefusesWhatItCannotLearnFrom) {
   EXPECT_EQ(message(bad, quick()), "family1 seed 1 draw 0: the cost under age is not a number");
   bad = good;
   bad.blocks[1].windows[2][1][0] = INFINITY;
-  EXPECT_EQ(message(bad, quick()), "family1 seed 1 draw 0 under las: feature '" + std::string(feature_catalogue()[0].name) + "' is not a number");
+  EXPECT_EQ(message(bad, quick()),
+            "family1 seed 1 draw 0 under las: feature '" + std::string(feature_catalogue()[0].name) + "' is not a number");
   bad = good;
   for (auto& w : bad.blocks[0].windows) w.clear();
   EXPECT_EQ(message(bad, quick()), "family0 seed 1 draw 0 has no windows");
@@ -162,8 +165,8 @@ TEST(Train, RefusesWhatItCannotLearnFrom) {
 
 TEST(BestStatic, FamiliesCountEqually) {
   Dataset data;
-  for (int i = 0; i < 9; ++i) data.blocks.push_back({.family = "often", .seed = 1, .log_cost = {0, .1, -.1, .1, .1, .1}, .windows = {}});
-  data.blocks.push_back({.family = "once", .seed = 1, .log_cost = {0, .1, .5, .1, .1, .1}, .windows = {}});
+  for (int i = 0; i < 9; ++i) data.blocks.push_back({.family = "often", .seed = 1, .log_cost = {0, .1, -.1, .1, .1, .1}});
+  data.blocks.push_back({.family = "once", .seed = 1, .log_cost = {0, .1, .5, .1, .1, .1}});
   EXPECT_EQ(best_static(data), kEevdf);
   data.blocks.pop_back();
   EXPECT_EQ(best_static(data), 2);
@@ -179,7 +182,7 @@ Prediction says(ArmId arm, float gain = .5f) {
 }
 
 TEST(ClosedLoop, SeesEachWindowUnderTheArmItChose) {
-  Block block{.family = "f", .seed = 1, .log_cost = {0, .1, .2, .4, .8, 1.6}, .windows = {}};
+  Block block{.family = "f", .seed = 1, .log_cost = {0, .1, .2, .4, .8, 1.6}};
   HeldOut::OfBlock predictions;
   predictions.windows[kDefaultArm] = {says(2), says(5), says(5), says(5)};
   predictions.windows[2] = {says(4), says(2), says(3)};
@@ -204,8 +207,8 @@ TEST(Score, ByHand) {
   Dataset data;
   HeldOut held_out;
   // a: hyb .2, las 0 (best); the agent takes las. b: hyb 0 (best), las .3; the agent takes las: harm .3.
-  data.blocks.push_back({.family = "a", .seed = 1, .log_cost = {.5, .2, 0, .5, .5, .5}, .windows = {}});
-  data.blocks.push_back({.family = "b", .seed = 1, .log_cost = {.5, 0, .3, .5, .5, .5}, .windows = {}});
+  data.blocks.push_back({.family = "a", .seed = 1, .log_cost = {.5, .2, 0, .5, .5, .5}});
+  data.blocks.push_back({.family = "b", .seed = 1, .log_cost = {.5, 0, .3, .5, .5, .5}});
   for (int i = 0; i < 2; ++i) {
     HeldOut::OfBlock& p = held_out.blocks.emplace_back();
     p.windows[kDefaultArm] = p.windows[2] = {says(2), says(2)};
@@ -225,7 +228,8 @@ TEST(Score, ByHand) {
   EXPECT_EQ(stays.worst_harm, 0);
   // Tuning takes the harmless one.
   EXPECT_EQ(tune_rule(data, held_out, {.deviations = {0}, .margins = {.02, 1}, .ewmas = {0}}).margin, 1);
-  EXPECT_EQ(tune_rule(data, held_out, {.deviations = {0}, .margins = {.02, 1}, .ewmas = {0}, .most_harm = .5}).margin, 1);  // and the cheaper one
+  EXPECT_EQ(tune_rule(data, held_out, {.deviations = {0}, .margins = {.02, 1}, .ewmas = {0}, .most_harm = .5}).margin,
+            1);  // and the cheaper one
 }
 
 TEST(CrossPredict, NoBlockIsPredictedByWhoHasSeenIt) {

@@ -48,16 +48,21 @@ CREATE TABLE swaps(
 ErrorCode code_of(int sqlite_error) {
   switch (sqlite_error & 0xff) {
     case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return ErrorCode::kCorrupt;
+    case SQLITE_NOTADB:
+      return ErrorCode::kCorrupt;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: return ErrorCode::kBusy;
+    case SQLITE_LOCKED:
+      return ErrorCode::kBusy;
     case SQLITE_PERM:
     case SQLITE_READONLY:
-    case SQLITE_AUTH: return ErrorCode::kPermissionDenied;
+    case SQLITE_AUTH:
+      return ErrorCode::kPermissionDenied;
     case SQLITE_CONSTRAINT:
     case SQLITE_RANGE:
-    case SQLITE_MISUSE: return ErrorCode::kInvalidArgument;
-    default: return ErrorCode::kIo;
+    case SQLITE_MISUSE:
+      return ErrorCode::kInvalidArgument;
+    default:
+      return ErrorCode::kIo;
   }
 }
 
@@ -74,7 +79,9 @@ class Statement {
   Statement& operator=(const Statement&) = delete;
   ~Statement() { sqlite3_finalize(statement_); }
 
-  Statement& bind(const std::string& text) { return note(sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT)); }
+  Statement& bind(const std::string& text) {
+    return note(sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()), SQLITE_TRANSIENT));
+  }
   Statement& bind(int64_t number) { return note(sqlite3_bind_int64(statement_, ++bound_, number)); }
   Statement& bind(int number) { return bind(int64_t{number}); }
   Statement& bind(bool flag) { return bind(int64_t{flag}); }
@@ -83,7 +90,8 @@ class Statement {
   template <typename T>
   Statement& bind(const std::vector<T>& numbers) {
     const int bytes = static_cast<int>(numbers.size() * sizeof(T));
-    return note(bytes == 0 ? sqlite3_bind_zeroblob(statement_, ++bound_, 0) : sqlite3_bind_blob(statement_, ++bound_, numbers.data(), bytes, SQLITE_TRANSIENT));
+    return note(bytes == 0 ? sqlite3_bind_zeroblob(statement_, ++bound_, 0)
+                           : sqlite3_bind_blob(statement_, ++bound_, numbers.data(), bytes, SQLITE_TRANSIENT));
   }
 
   // SQLITE_ROW, SQLITE_DONE or an error, that of a failed prepare or bind included.
@@ -107,7 +115,8 @@ class Statement {
   int small() { return static_cast<int>(whole()); }
   double real() {
     const int c = column_++;
-    return sqlite3_column_type(statement_, c) == SQLITE_NULL ? std::numeric_limits<double>::quiet_NaN() : sqlite3_column_double(statement_, c);
+    return sqlite3_column_type(statement_, c) == SQLITE_NULL ? std::numeric_limits<double>::quiet_NaN()
+                                                             : sqlite3_column_double(statement_, c);
   }
   template <typename T>
   std::vector<T> numbers() {
@@ -132,7 +141,8 @@ void bind_key(Statement& s, const RunKey& k) {
 }
 
 constexpr const char* kFind =
-    "SELECT results_hash FROM runs WHERE scenario=?1 AND seed=?2 AND draw=?3 AND controller=?4 AND kernel=?5 AND binary=?6 AND plan=?7 AND qemu=?8 AND snapshot=?9";
+    "SELECT results_hash FROM runs WHERE scenario=?1 AND seed=?2 AND draw=?3 AND controller=?4 AND kernel=?5 AND binary=?6 AND plan=?7 AND "
+    "qemu=?8 AND snapshot=?9";
 
 }  // namespace
 
@@ -194,7 +204,8 @@ Result<Ledger> Ledger::open(const std::string& path, const LedgerOptions& option
   if (options.max_bytes > 0) {
     auto page = pragma("page_size");
     if (!page) return fail(page.error());
-    if (auto set = pragma(fmt::format("max_page_count={}", std::max<int64_t>(1, options.max_bytes / *page))); !set) return fail(set.error());
+    if (auto set = pragma(fmt::format("max_page_count={}", std::max<int64_t>(1, options.max_bytes / *page))); !set)
+      return fail(set.error());
   }
   for (const char* setting : {"foreign_keys=ON", "synchronous=FULL"})
     if (auto set = pragma(setting); !set) return fail(set.error());
@@ -265,8 +276,10 @@ Result<int> Ledger::merge(std::span<const LedgerRun> runs) {
 Result<Unit> Ledger::insert(const LedgerRun& run) {
   sqlite3* db = db_.get();
   {
-    Statement s(db, "INSERT INTO runs(scenario, seed, draw, controller, kernel, binary, plan, qemu, snapshot, split, selftest_ok, rejected, features_schema, "
-                    "results_hash, details) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    Statement s(db,
+                "INSERT INTO runs(scenario, seed, draw, controller, kernel, binary, plan, qemu, snapshot, split, selftest_ok, rejected, "
+                "features_schema, "
+                "results_hash, details) VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     bind_key(s, run.key);
     s.bind(run.split).bind(run.selftest_ok).bind(run.rejected).bind(run.features_schema).bind(run.results_hash).bind(run.details);
     if (!s.done()) return failure("append a run");
@@ -275,8 +288,22 @@ Result<Unit> Ledger::insert(const LedgerRun& run) {
   Statement costs(db, "INSERT INTO costs VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   for (size_t i = 0; i < run.costs.size(); ++i) {
     const LedgerCosts& c = run.costs[i];
-    costs.bind(id).bind(uint64_t{i}).bind(c.phase).bind(c.kind).bind(c.family).bind(c.jobs).bind(c.unscored).bind(c.log_slowdown).bind(c.mean_tat_s);
-    costs.bind(c.mean_rt_s).bind(c.cv_fairness).bind(c.seed_l).bind(c.mean_slowdown).bind(c.p99_rt_short_s).bind(c.p99_tat_s).bind(c.makespan_s);
+    costs.bind(id)
+        .bind(uint64_t{i})
+        .bind(c.phase)
+        .bind(c.kind)
+        .bind(c.family)
+        .bind(c.jobs)
+        .bind(c.unscored)
+        .bind(c.log_slowdown)
+        .bind(c.mean_tat_s);
+    costs.bind(c.mean_rt_s)
+        .bind(c.cv_fairness)
+        .bind(c.seed_l)
+        .bind(c.mean_slowdown)
+        .bind(c.p99_rt_short_s)
+        .bind(c.p99_tat_s)
+        .bind(c.makespan_s);
     if (!costs.done()) return failure("append costs");
     costs.reset();
   }
@@ -310,8 +337,9 @@ Result<std::vector<LedgerRun>> Ledger::read(const RunFilter& filter) {
   sqlite3* db = db_.get();
   std::vector<LedgerRun> runs;
   std::vector<int64_t> ids;
-  std::string sql = "SELECT id, scenario, seed, draw, controller, kernel, binary, plan, qemu, snapshot, split, selftest_ok, rejected, features_schema, "
-                    "results_hash, details FROM runs WHERE 1";
+  std::string sql =
+      "SELECT id, scenario, seed, draw, controller, kernel, binary, plan, qemu, snapshot, split, selftest_ok, rejected, features_schema, "
+      "results_hash, details FROM runs WHERE 1";
   if (filter.scenario) sql += " AND scenario=?";
   if (filter.controller) sql += " AND controller=?";
   if (filter.split) sql += " AND split=?";
@@ -363,20 +391,22 @@ Result<std::vector<LedgerRun>> Ledger::read(const RunFilter& filter) {
     }
     return Unit{};
   };
-  auto read = rows("SELECT phase, kind, family, jobs, unscored, log_slowdown, mean_tat_s, mean_rt_s, cv_fairness, seed_l, mean_slowdown, p99_rt_short_s, "
-                   "p99_tat_s, makespan_s FROM costs WHERE run=? ORDER BY seq",
-                   [](Statement& r, LedgerRun& run) {
-                     LedgerCosts c;
-                     c.phase = r.small();
-                     c.kind = r.small();
-                     c.family = r.text();
-                     c.jobs = r.small();
-                     c.unscored = r.small();
-                     for (double* field : {&c.log_slowdown, &c.mean_tat_s, &c.mean_rt_s, &c.cv_fairness, &c.seed_l, &c.mean_slowdown, &c.p99_rt_short_s,
-                                           &c.p99_tat_s, &c.makespan_s})
-                       *field = r.real();
-                     run.costs.push_back(std::move(c));
-                   });
+  auto read = rows(
+      "SELECT phase, kind, family, jobs, unscored, log_slowdown, mean_tat_s, mean_rt_s, cv_fairness, seed_l, mean_slowdown, "
+      "p99_rt_short_s, "
+      "p99_tat_s, makespan_s FROM costs WHERE run=? ORDER BY seq",
+      [](Statement& r, LedgerRun& run) {
+        LedgerCosts c;
+        c.phase = r.small();
+        c.kind = r.small();
+        c.family = r.text();
+        c.jobs = r.small();
+        c.unscored = r.small();
+        for (double* field : {&c.log_slowdown, &c.mean_tat_s, &c.mean_rt_s, &c.cv_fairness, &c.seed_l, &c.mean_slowdown, &c.p99_rt_short_s,
+                              &c.p99_tat_s, &c.makespan_s})
+          *field = r.real();
+        run.costs.push_back(std::move(c));
+      });
   if (read && filter.windows)
     read = rows("SELECT end_ns, arm, idle, features FROM windows WHERE run=? ORDER BY seq", [](Statement& r, LedgerRun& run) {
       LedgerWindow w;
@@ -401,20 +431,22 @@ Result<std::vector<LedgerRun>> Ledger::read(const RunFilter& filter) {
                   run.decisions.push_back(std::move(d));
                 });
   if (read && filter.swaps)
-    read = rows("SELECT at_ns, from_arm, to_arm, outcome, detail, call_ns, attach_ns, detach_ns, first_dispatch_ns, all_cpus_ns, longest_wait_ns, moved "
-                "FROM swaps WHERE run=? ORDER BY seq",
-                [](Statement& r, LedgerRun& run) {
-                  LedgerSwap w;
-                  w.at_ns = r.whole();
-                  w.from = r.text();
-                  w.to = r.text();
-                  w.outcome = r.text();
-                  w.detail = r.text();
-                  for (int64_t* field : {&w.call_ns, &w.attach_ns, &w.detach_ns, &w.first_dispatch_ns, &w.all_cpus_ns, &w.longest_wait_ns})
-                    *field = r.whole();
-                  w.moved = r.small();
-                  run.swaps.push_back(std::move(w));
-                });
+    read = rows(
+        "SELECT at_ns, from_arm, to_arm, outcome, detail, call_ns, attach_ns, detach_ns, first_dispatch_ns, all_cpus_ns, longest_wait_ns, "
+        "moved "
+        "FROM swaps WHERE run=? ORDER BY seq",
+        [](Statement& r, LedgerRun& run) {
+          LedgerSwap w;
+          w.at_ns = r.whole();
+          w.from = r.text();
+          w.to = r.text();
+          w.outcome = r.text();
+          w.detail = r.text();
+          for (int64_t* field : {&w.call_ns, &w.attach_ns, &w.detach_ns, &w.first_dispatch_ns, &w.all_cpus_ns, &w.longest_wait_ns})
+            *field = r.whole();
+          w.moved = r.small();
+          run.swaps.push_back(std::move(w));
+        });
   if (!read) return fail(read.error());
   std::sort(runs.begin(), runs.end(), [](const LedgerRun& a, const LedgerRun& b) { return reads_before(a.key, b.key); });
   return runs;

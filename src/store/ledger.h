@@ -1,6 +1,7 @@
-// Ledger: the store of runs, windows, decisions and swaps, in one SQLite file. A run is appended whole or not at all, also when the process is killed or the disk is full.
-// Threads: one at a time. Processes: any number may read, one writes.
-// Errors: kNotFound (no such file), kCorrupt (damaged), kInvalidArgument (not a ledger), kUnsupported (of a newer version), kBusy (another writer holds it), kPermissionDenied, kIo (full disk).
+// Ledger: the store of runs, windows, decisions and swaps, in one SQLite file. A run is appended whole or not at all, also when the process
+// is killed or the disk is full. Threads: one at a time. Processes: any number may read, one writes. Errors: kNotFound (no such file),
+// kCorrupt (damaged), kInvalidArgument (not a ledger), kUnsupported (of a newer version), kBusy (another writer holds it),
+// kPermissionDenied, kIo (full disk).
 #pragma once
 
 #include <cstdint>
@@ -43,8 +44,8 @@ class Ledger {
   [[nodiscard]] Result<bool> has(const RunKey& key);
   // Errors besides the above: kInvalidArgument (a run of this key is there already).
   Result<Unit> append(const LedgerRun& run);
-  // All in one transaction. Runs that are there already with the same results_hash are skipped, with another one refused (kCorrupt: one of them is wrong).
-  // Returns how many were added.
+  // All in one transaction. Runs that are there already with the same results_hash are skipped, with another one refused (kCorrupt: one of
+  // them is wrong). Returns how many were added.
   Result<int> merge(std::span<const LedgerRun> runs);
   // In the order of reads_before.
   Result<std::vector<LedgerRun>> read(const RunFilter& filter = {});

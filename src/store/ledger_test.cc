@@ -21,23 +21,55 @@ using testing::HasSubstr;
 
 LedgerRun sample_run(uint64_t seed, const std::string& controller = "las", int windows = 3) {
   LedgerRun run;
-  run.key = {.scenario = "batch", .controller = controller, .seed = seed, .draw = 2, .kernel = "k1", .binary = "b1", .plan = "p1", .qemu = "q1", .snapshot = "s1"};
+  run.key = {.scenario = "batch",
+             .controller = controller,
+             .seed = seed,
+             .draw = 2,
+             .kernel = "k1",
+             .binary = "b1",
+             .plan = "p1",
+             .qemu = "q1",
+             .snapshot = "s1"};
   run.split = "train";
   run.selftest_ok = true;
   run.features_schema = "f00d";
   run.results_hash = "abc" + std::to_string(seed);
   run.details = R"({"cpu_ns":12})";
-  LedgerCosts all{.family = "batch", .jobs = 16, .unscored = 1, .log_slowdown = .1 + .2, .mean_tat_s = 1e-3, .mean_rt_s = 2, .cv_fairness = 3, .seed_l = 4,
-                  .mean_slowdown = 5, .p99_rt_short_s = std::nan(""), .p99_tat_s = 7, .makespan_s = 8};
+  LedgerCosts all{.family = "batch",
+                  .jobs = 16,
+                  .unscored = 1,
+                  .log_slowdown = .1 + .2,
+                  .mean_tat_s = 1e-3,
+                  .mean_rt_s = 2,
+                  .cv_fairness = 3,
+                  .seed_l = 4,
+                  .mean_slowdown = 5,
+                  .p99_rt_short_s = std::nan(""),
+                  .p99_tat_s = 7,
+                  .makespan_s = 8};
   run.costs = {all, all};
   run.costs[1].phase = 0;
   run.costs[1].kind = 3;
   for (int i = 0; i < windows; ++i) {
-    run.windows.push_back({.end_ns = 250'000'000 * (i + 1), .arm = controller, .idle = i == 0, .features = {1.5f, -0.f, 3e-9f * static_cast<float>(i)}});
-    run.decisions.push_back({.at_ns = 250'000'000 * (i + 1), .arm = "age", .taken = "las", .propensity = 1.0 / 6, .why = "it's \"so\"", .held_back = "dwell",
-                             .predicted = {.1, -.2}, .deviation = {}});
+    run.windows.push_back(
+        {.end_ns = 250'000'000 * (i + 1), .arm = controller, .idle = i == 0, .features = {1.5f, -0.f, 3e-9f * static_cast<float>(i)}});
+    run.decisions.push_back({.at_ns = 250'000'000 * (i + 1),
+                             .arm = "age",
+                             .taken = "las",
+                             .propensity = 1.0 / 6,
+                             .why = "it's \"so\"",
+                             .held_back = "dwell",
+                             .predicted = {.1, -.2},
+                             .deviation = {}});
   }
-  run.swaps.push_back({.at_ns = 5, .from = "hyb", .to = "las", .outcome = "ejected", .detail = "runnable task stall", .call_ns = 300'000, .longest_wait_ns = 9, .moved = 12});
+  run.swaps.push_back({.at_ns = 5,
+                       .from = "hyb",
+                       .to = "las",
+                       .outcome = "ejected",
+                       .detail = "runnable task stall",
+                       .call_ns = 300'000,
+                       .longest_wait_ns = 9,
+                       .moved = 12});
   return run;
 }
 
@@ -216,7 +248,9 @@ TEST_F(LedgerTest, AFullDiskKeepsWhatWasThere) {
 }
 
 TEST_F(LedgerTest, AnotherWriterMakesItBusy) {
-  { open(); }
+  {
+    open();
+  }
   sqlite3* other = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &other), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(other, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), SQLITE_OK);
@@ -248,7 +282,9 @@ TEST_F(LedgerTest, RefusesWhatIsNotALedger) {
 }
 
 TEST_F(LedgerTest, RefusesANewerVersion) {
-  { open(); }
+  {
+    open();
+  }
   sqlite3* other = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &other), SQLITE_OK);
   ASSERT_EQ(sqlite3_exec(other, "PRAGMA user_version=7", nullptr, nullptr, nullptr), SQLITE_OK);

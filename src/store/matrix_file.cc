@@ -109,11 +109,12 @@ class Strings {
 };
 
 std::array<std::string*, 12> strings_of(LedgerRun& r) {
-  return {&r.key.scenario, &r.key.controller, &r.key.kernel, &r.key.binary, &r.key.plan, &r.key.qemu, &r.key.snapshot, &r.split, &r.rejected, &r.features_schema,
-          &r.results_hash, &r.details};
+  return {&r.key.scenario, &r.key.controller, &r.key.kernel, &r.key.binary,      &r.key.plan,     &r.key.qemu,
+          &r.key.snapshot, &r.split,          &r.rejected,   &r.features_schema, &r.results_hash, &r.details};
 }
 std::array<double*, 9> reals_of(LedgerCosts& c) {
-  return {&c.log_slowdown, &c.mean_tat_s, &c.mean_rt_s, &c.cv_fairness, &c.seed_l, &c.mean_slowdown, &c.p99_rt_short_s, &c.p99_tat_s, &c.makespan_s};
+  return {&c.log_slowdown,  &c.mean_tat_s,     &c.mean_rt_s, &c.cv_fairness, &c.seed_l,
+          &c.mean_slowdown, &c.p99_rt_short_s, &c.p99_tat_s, &c.makespan_s};
 }
 
 std::string encode_body(std::vector<LedgerRun>& runs, size_t width) {
@@ -165,7 +166,8 @@ Result<std::string> encode_matrix(std::span<const LedgerRun> given) {
   for (const LedgerRun& run : runs)
     for (const LedgerWindow& w : run.windows)
       if (width.value_or(w.features.size()) != w.features.size())
-        return fail(ErrorCode::kInvalidArgument, "matrix: {} has {} features a window, the runs before it {}", describe(run.key), w.features.size(), *width);
+        return fail(ErrorCode::kInvalidArgument, "matrix: {} has {} features a window, the runs before it {}", describe(run.key),
+                    w.features.size(), *width);
       else
         width = w.features.size();
   const std::string body = encode_body(runs, width.value_or(0));
@@ -203,7 +205,8 @@ Result<std::vector<LedgerRun>> decode_matrix(std::string_view bytes) {
   uLongf unpacked = size;
   uLong used = packed.size();
   const int error = uncompress2(reinterpret_cast<Bytef*>(body.data()), &unpacked, reinterpret_cast<const Bytef*>(packed.data()), &used);
-  if (error != Z_OK || unpacked != size || used != packed.size()) return fail(ErrorCode::kCorrupt, "damaged: the content cannot be unpacked");
+  if (error != Z_OK || unpacked != size || used != packed.size())
+    return fail(ErrorCode::kCorrupt, "damaged: the content cannot be unpacked");
 
   Reader in(body);
   const uint64_t count = in.count(1), width = in.count(0);
@@ -235,7 +238,8 @@ Result<std::vector<LedgerRun>> decode_matrix(std::string_view bytes) {
     }
     run.windows.resize(in.count(3));
     windows += run.windows.size();
-    if (width > body.size() || windows * width * 4 > body.size()) return fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself");
+    if (width > body.size() || windows * width * 4 > body.size())
+      return fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself");
     int64_t last = 0;
     for (LedgerWindow& w : run.windows) {
       w.end_ns = last += in.difference();

@@ -24,20 +24,38 @@ std::vector<LedgerRun> sample_matrix(int families, int seeds, int windows = 15) 
       for (const char* arm : {"eevdf", "hyb", "las", "age", "sjf", "ipre"}) {
         Rng rng(static_cast<uint64_t>(seed), arm, static_cast<uint64_t>(family));
         LedgerRun run;
-        run.key = {.scenario = "family" + std::to_string(family), .controller = arm, .seed = static_cast<uint64_t>(seed), .kernel = "kernel", .binary = "binary",
-                   .plan = std::to_string(family) + "/" + std::to_string(seed), .qemu = "qemu", .snapshot = "snapshot"};
+        run.key = {.scenario = "family" + std::to_string(family),
+                   .controller = arm,
+                   .seed = static_cast<uint64_t>(seed),
+                   .kernel = "kernel",
+                   .binary = "binary",
+                   .plan = std::to_string(family) + "/" + std::to_string(seed),
+                   .qemu = "qemu",
+                   .snapshot = "snapshot"};
         run.split = "train";
         run.selftest_ok = rng.uniform() < .99;
         run.features_schema = "schema";
         run.results_hash = std::to_string(rng.next());
         for (int phase = -1; phase < 1; ++phase)
-          run.costs.push_back({.phase = phase, .kind = -1, .family = run.key.scenario, .jobs = 100, .unscored = 0, .log_slowdown = rng.normal(), .mean_tat_s = rng.uniform(),
-                               .mean_rt_s = rng.uniform(), .cv_fairness = rng.uniform(), .seed_l = rng.uniform(), .mean_slowdown = rng.uniform(),
-                               .p99_rt_short_s = std::nan(""), .p99_tat_s = rng.uniform(), .makespan_s = 2});
+          run.costs.push_back({.phase = phase,
+                               .kind = -1,
+                               .family = run.key.scenario,
+                               .jobs = 100,
+                               .unscored = 0,
+                               .log_slowdown = rng.normal(),
+                               .mean_tat_s = rng.uniform(),
+                               .mean_rt_s = rng.uniform(),
+                               .cv_fairness = rng.uniform(),
+                               .seed_l = rng.uniform(),
+                               .mean_slowdown = rng.uniform(),
+                               .p99_rt_short_s = std::nan(""),
+                               .p99_tat_s = rng.uniform(),
+                               .makespan_s = 2});
         std::vector<float> centre(20);
         for (float& x : centre) x = static_cast<float>(rng.uniform(0, 10));
         for (int w = 0; w < windows; ++w) {
-          LedgerWindow window{.end_ns = 250'000'000 * (w + 1) + static_cast<int64_t>(rng.below(100000)), .arm = arm, .idle = false, .features = centre};
+          LedgerWindow window{
+              .end_ns = 250'000'000 * (w + 1) + static_cast<int64_t>(rng.below(100000)), .arm = arm, .idle = false, .features = centre};
           for (float& x : window.features) x += static_cast<float>(rng.normal());
           run.windows.push_back(window);
         }
