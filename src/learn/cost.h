@@ -1,7 +1,7 @@
-// Costs over the jobs of one run. Definitions: TAT = completion - arrival; RT = first run - arrival; slowdown = TAT / service; fairness of
-// a job = 1 / slowdown. No cost is neutral. Run-to-completion saves in TAT what it pays in RT, so under the seed's L it can never win a
-// batch of equal jobs; under the slowdown it can. The choice is the user's; the default is the mean of ln slowdown, which is also minus the
-// mean log fairness and has no unit.
+// Costs over the jobs of one run. Definitions: TAT = completion - arrival; RT = first run - arrival; slowdown = TAT / service; fairness
+// of a job = 1 / slowdown.
+// No cost is neutral. Run-to-completion saves in TAT what it pays in RT, so under the seed's L it can never win a batch of equal jobs;
+// under the slowdown it can. The choice is the user's; the default is the mean of ln slowdown: minus the mean log fairness, without a unit.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Evaluation: from the costs of runs (controller x episode) to the table that a report prints: ratios to the reference, per phase and
-// family, gap closed, swaps, harm; each with its interval over blocks. Pure: same runs and options, same table. An episode is (scenario,
-// seed, draw), a block (scenario, seed): draws of one seed are averaged before anything else. Only episodes that every controller ran
-// soundly count.
+// family, gap closed, swaps, harm; each with its interval over blocks. Pure: same runs and options, same table.
+// An episode is (scenario, seed, draw), a block (scenario, seed): draws of one seed are averaged before anything else.
+// Only episodes that every controller ran soundly count.
 #pragma once
 
 #include <cstdint>

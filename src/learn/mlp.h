@@ -1,8 +1,8 @@
-// Mlp: a small fully connected network, ReLU between layers, linear at the end; forward and backward written out, nothing but additions and
-// multiplications in a fixed order, so that the same parameters and inputs give the same bits on every build and machine. Shapes:
-// parameters are one flat array; layer by layer the weights [in][stride], then the biases [stride], where stride is the layer's width
-// rounded up to 8 (what pads stays zero, so loops need no tails). Instantiated for float, which is trained and shipped, and for double, in
-// which gradients are checked.
+// Mlp: a small fully connected network, ReLU between layers, linear at the end; forward and backward written out, nothing but additions
+// and multiplications in a fixed order, so that the same parameters and inputs give the same bits on every build and machine.
+// Shapes: parameters are one flat array; layer by layer the weights [in][stride], then the biases [stride], where stride is the layer's
+// width rounded up to 8 (what pads stays zero, so loops need no tails).
+// Instantiated for float, which is trained and shipped, and for double, in which gradients are checked.
 #pragma once
 
 #include <cstdint>

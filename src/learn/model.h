@@ -1,6 +1,6 @@
 // Model: an ensemble of small networks that predict, from one window, the regret of every choosable arm; the rule by which it leaves the
-// default arm; and its file. The file is binary, versioned and checksummed; a JSON card beside it says what it came from and how good it
-// is. Errors of reading: kInvalidArgument (not a model), kCorrupt (truncated, changed, numbers that are none or overflow), kUnsupported
+// default arm; and its file, binary, versioned and checksummed, with a JSON card beside it that says what it came from and how good it is.
+// Errors of reading: kInvalidArgument (not a model), kCorrupt (truncated, changed, numbers that are none or overflow), kUnsupported
 // (another version, other features or arms).
 #pragma once
 

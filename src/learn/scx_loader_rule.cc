@@ -1,6 +1,7 @@
 // The rule of scx_loader's automatic mode, the incumbent: any CPU over 90 % for 5 s -> a latency scheduler; all below for 30 s -> the
 // kernel's own. It begins on the kernel's own. The original looks once a second; here each decision window is one look. Scenarios are
-// shorter than its constants, hence the time scale. Source: sched-ext/scx-loader, the loop behind --auto.
+// shorter than its constants, hence the time scale.
+// Source: sched-ext/scx-loader, the loop behind --auto.
 #include <cmath>
 
 #include "base/clock.h"

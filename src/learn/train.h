@@ -1,6 +1,7 @@
-// Training: an ensemble that regresses the regret of every arm on the window's features (full information: each block's cost is known under
-// every arm), and its judgement by look-up on data it has not seen. Costs, not argmin labels: a label throws away how much a choice
-// matters. Deterministic: same data, options and seed give the same bits, on any number of threads.
+// Training: an ensemble that regresses the regret of every arm on the window's features (full information: each block's cost is known
+// under every arm), and its judgement by look-up on data it has not seen. Costs, not argmin labels: a label throws away how much a choice
+// matters.
+// Deterministic: same data, options and seed give the same bits, on any number of threads.
 #pragma once
 
 #include <array>

@@ -1,7 +1,8 @@
-// Ledger: the store of runs, windows, decisions and swaps, in one SQLite file. A run is appended whole or not at all, also when the process
-// is killed or the disk is full. Threads: one at a time. Processes: any number may read, one writes. Errors: kNotFound (no such file),
-// kCorrupt (damaged), kInvalidArgument (not a ledger), kUnsupported (of a newer version), kBusy (another writer holds it),
-// kPermissionDenied, kIo (full disk).
+// Ledger: the store of runs, windows, decisions and swaps, in one SQLite file. A run is appended whole or not at all, also when the
+// process is killed or the disk is full.
+// Threads: one at a time. Processes: any number may read, one writes.
+// Errors: kNotFound (no such file), kCorrupt (damaged), kInvalidArgument (not a ledger), kUnsupported (of a newer version), kBusy (another
+// writer holds it), kPermissionDenied, kIo (full disk).
 #pragma once
 
 #include <cstdint>
