@@ -403,7 +403,7 @@ std::string line_svg(const LineChart& chart) {
   const std::vector<double> y_ticks = linear_ticks(y_low, y_high, 5);
   double tick_width = 0;
   for (const double t : y_ticks) tick_width = std::max(tick_width, text_width(tick_text(t), kSmall));
-  const double left = tick_width + 12, right = std::min(label_width + 16, chart.width / 3), top = chart.y_label.empty() ? 10 : 26,
+  const double left = tick_width + 12, right = std::min(label_width + 30, chart.width / 3), top = chart.y_label.empty() ? 10 : 26,
                foot = chart.x_label.empty() ? 26 : 42;
   const double width = std::max(chart.width - left - right, 40.), height = std::max(chart.height - top - foot, 40.);
   const auto scaled = [&](double x) {
@@ -439,7 +439,7 @@ std::string line_svg(const LineChart& chart) {
   };
   std::vector<End> ends;
   for (const auto& series : chart.series) {
-    const std::string color = series.color.empty() ? arm_fill(series.label) : series.color;
+    const std::string color = fill_of(series.color, series.label);
     std::vector<Point> points, upper, lower;
     for (const auto& p : series.points) {
       if (!usable(p)) {
@@ -462,7 +462,11 @@ std::string line_svg(const LineChart& chart) {
   constexpr double kApart = 14;
   for (size_t i = 1; i < ends.size(); ++i) ends[i].y = std::max(ends[i].y, ends[i - 1].y + kApart);
   for (size_t i = ends.size(); i-- > 0;) ends[i].y = std::min(ends[i].y, i + 1 < ends.size() ? ends[i + 1].y - kApart : top + height);
-  for (const End& end : ends) svg.text({left + width + 8, end.y + 4}, fit_text(end.series->label, kSmall, right - 8), {.css = "small"});
+  for (const End& end : ends) {
+    const std::string color = fill_of(end.series->color, end.series->label);
+    svg.rect({left + width + 9, end.y - 4, 8, 8}, {.fill = color, .radius = 2});
+    svg.text({left + width + 22, end.y + 4}, fit_text(end.series->label, kSmall, right - 22), {.css = "small"});
+  }
   return std::move(svg).take();
 }
 

@@ -167,7 +167,6 @@ std::string results(const DemoReport& report) {
     if (!done.insert(scenario.split).second) continue;
     const Table table = cost_table(report, scenario.split);
     if (table.empty()) continue;
-    if (scenario.split != report.split) out += "<h3>" + escape(scenario.split) + "</h3>\n";
     out += forest_of(report, scenario.split) + table.html();
   }
   if (!report.gaps.empty()) out += "<h3>Gap closed</h3>\n" + gap_table(report).html();

@@ -16,17 +16,7 @@ namespace {
 
 using Block = std::pair<std::string, uint64_t>;  // scenario, seed
 
-Interval exp_of(const Interval& ln) { return {std::exp(ln.mean), std::exp(ln.low), std::exp(ln.high)}; }
-
 double ln_of_ratio(double value, double base) { return value > 0 && base > 0 ? std::log(value / base) : kMissing; }
-
-// Blocks whose value is not known do not count; none left: not known.
-Interval over(const std::vector<double>& values, const IntervalOf& interval_of) {
-  std::vector<double> known;
-  for (const double v : values)
-    if (std::isfinite(v)) known.push_back(v);
-  return known.empty() ? Interval{} : interval_of(known);
-}
 
 double mean_of(const std::vector<double>& values) {
   double sum = 0;
@@ -68,12 +58,29 @@ std::string phrase(const Interval& ratio, const std::string& rival, bool first) 
     case Verdict::kLoss:
       return fmt::format("raised {} by {} against {}", what, format_percent(ratio.mean - 1), rival);
     case Verdict::kUnclear:
-      return fmt::format("made no clear difference to {} against {} ({}; the 95 % interval reaches from {} to {})", what, rival,
-                         lower_or_higher(ratio.mean), lower_or_higher(ratio.low), lower_or_higher(ratio.high));
+      return fmt::format("made no clear difference {}against {}", first ? "to " + what + " " : "", rival);
     case Verdict::kUnknown:
       break;
   }
   return fmt::format("was not compared with {}", rival);
+}
+
+// What stands behind "no clear difference".
+std::string doubt(const Interval& ratio, const std::string& rival) {
+  if (verdict_of(ratio) != Verdict::kUnclear) return "";
+  return fmt::format("Against {} the slowdown was {}; the 95 % interval reaches from {} to {}. ", rival, lower_or_higher(ratio.mean),
+                     lower_or_higher(ratio.low), lower_or_higher(ratio.high));
+}
+
+std::string in_words(const std::string& split) {
+  if (split == "test-seeds") return "known families of workloads, drawn with seeds never seen";
+  if (split == "test-families") return "families of workloads never seen in training";
+  return split;
+}
+
+std::string split_title(const std::string& split) {
+  const std::string words = in_words(split);
+  return words == split ? split : split + " (" + words + ")";
 }
 
 std::string gap_sentence(const Interval& gap, const std::string& rival, const std::string& role) {
@@ -161,13 +168,13 @@ void summarise(DemoReport& report, const IntervalOf& interval_of) {
         if (const DemoRun* agent = find(report.agent, block)) ahead.push_back(agent->costs.ln_ratio - c.ln_ratio);
       }
       if (row.blocks == 0) continue;
-      row.cost = exp_of(over(cost, interval_of));
-      row.tat = exp_of(over(tat, interval_of));
-      row.rt = exp_of(over(rt, interval_of));
-      row.cv_fairness = exp_of(over(cv, interval_of));
-      row.seed_l = exp_of(over(seed_l, interval_of));
-      row.p99_rt_short = exp_of(over(p99, interval_of));
-      row.swaps = over(swaps, interval_of);
+      row.cost = exp_of(over_known(cost, interval_of));
+      row.tat = exp_of(over_known(tat, interval_of));
+      row.rt = exp_of(over_known(rt, interval_of));
+      row.cv_fairness = exp_of(over_known(cv, interval_of));
+      row.seed_l = exp_of(over_known(seed_l, interval_of));
+      row.p99_rt_short = exp_of(over_known(p99, interval_of));
+      row.swaps = over_known(swaps, interval_of);
       row.absolute = {.ln_ratio = mean_of(cost),
                       .log_slowdown = mean_of(slowdown_abs),
                       .mean_tat_s = mean_of(tat_abs),
@@ -177,7 +184,7 @@ void summarise(DemoReport& report, const IntervalOf& interval_of) {
                       .p99_rt_short_s = mean_of(p99_abs)};
       report.summary.push_back(row);
       if (controller.name != report.agent && !ahead.empty())
-        report.versus.push_back({.split = split, .rival = controller.name, .ratio = exp_of(over(ahead, interval_of))});
+        report.versus.push_back({.split = split, .rival = controller.name, .ratio = exp_of(over_known(ahead, interval_of))});
     }
   }
 }
@@ -194,26 +201,28 @@ Headline headline(const DemoReport& report) {
   if (gap != nullptr && gap->train_static != report.baseline) {
     const Interval against_static = versus(report, report.split, gap->train_static);
     const std::string rival = gap->train_static + ", the best fixed choice known beforehand";
-    const bool both_gain = verdict_of(against_baseline) == Verdict::kGain && verdict_of(against_static) == Verdict::kGain;
-    if (both_gain)
+    const Verdict one = verdict_of(against_baseline), other = verdict_of(against_static);
+    if (one == Verdict::kGain && other == Verdict::kGain)
       out.claim += fmt::format(", and by {} against {}", format_percent(1 - against_static.mean), rival);
     else
-      out.claim += ", and " + phrase(against_static, rival, false);
+      out.claim += (one == other ? ", and " : ", but ") + phrase(against_static, rival, false);
+    out.detail = doubt(against_static, gap->train_static);
   }
   out.claim += ".";
+  out.detail = doubt(against_baseline, report.baseline) + out.detail;
 
   if (gap == nullptr) {
-    out.detail = "How much of the possible gain this is was not measured.";
+    out.detail += "How much of the possible gain this is was not measured.";
     return out;
   }
-  out.detail = gap_sentence(gap->vs_train_static, gap->train_static, "the best fixed choice known beforehand") + " " +
-               gap_sentence(gap->vs_hindsight, gap->hindsight_static, "the best fixed choice in hindsight");
+  out.detail += gap_sentence(gap->vs_train_static, gap->train_static, "the best fixed choice known beforehand") + " " +
+                gap_sentence(gap->vs_hindsight, gap->hindsight_static, "the best fixed choice in hindsight");
   for (const GapClosed& other : report.gaps) {
     if (other.split == report.split || other.controller != report.agent || !other.vs_train_static.known()) continue;
     const bool proven = other.vs_train_static.bounded() && other.vs_train_static.low > 0;
     out.detail +=
-        fmt::format(" On {} it closed {} of the gap to {}{}.", other.split, format_interval(other.vs_train_static, format_percent),
-                    other.train_static, proven ? "" : ": no gain is shown there");
+        fmt::format(" On {} it closed {} of the gap to {}{}.", in_words(other.split),
+                    format_interval(other.vs_train_static, format_percent), other.train_static, proven ? "" : ": no gain is shown there");
   }
   return out;
 }
@@ -221,7 +230,7 @@ Headline headline(const DemoReport& report) {
 Table cost_table(const DemoReport& report, const std::string& split) {
   std::string beforehand = "beforehand", hindsight = "in hindsight";
   if (const GapClosed* gap = find_gap(report, split, report.agent)) beforehand = gap->train_static, hindsight = gap->hindsight_static;
-  Table table(fmt::format("{}: ratios to {} (below 1 is better) with 95 % intervals", split, report.baseline),
+  Table table(fmt::format("{}: ratios to {} (below 1 is better) with 95 % intervals", split_title(split), report.baseline),
               {{.key = "controller", .title = "controller"},
                {.key = "cost", .title = "cost", .quantity = Quantity::kRatio},
                {.key = "tat", .title = "TAT", .quantity = Quantity::kRatio},
@@ -249,7 +258,8 @@ Table cost_table(const DemoReport& report, const std::string& split) {
                     report.baseline, format_ratio(std::exp(a.log_slowdown)), format_seconds(a.mean_tat_s), format_seconds(a.mean_rt_s),
                     format_ratio(a.cv_fairness), format_ratio(a.seed_l), format_seconds(a.p99_rt_short_s)));
   }
-  table.notes.push_back(fmt::format("{} blocks (scenario x seed).", blocks));
+  table.notes.push_back(
+      fmt::format("{} blocks (scenario and seed). Gaps: 0 % is as good as that rival, 100 % as good as the oracle.", blocks));
   return table;
 }
 

@@ -142,10 +142,12 @@ TEST(Headline, admits_losses_and_doubt) {
   report.gaps[0].vs_train_static = {-.4, -.8, -.1};
   report.gaps[0].vs_hindsight = {};
   const Headline head = headline(report);
-  EXPECT_EQ(head.claim,
-            "The agent made no clear difference to the typical job's slowdown against eevdf, the kernel's own scheduler (3 % lower; the 95 "
-            "% interval reaches from 10 % lower to 5 % "
-            "higher), and raised it by 8 % against hyb, the best fixed choice known beforehand.");
+  EXPECT_EQ(
+      head.claim,
+      "The agent made no clear difference to the typical job's slowdown against eevdf, the kernel's own scheduler, but raised it by 8 % "
+      "against hyb, the best fixed choice known beforehand.");
+  EXPECT_THAT(head.detail,
+              ::testing::StartsWith("Against eevdf the slowdown was 3 % lower; the 95 % interval reaches from 10 % lower to 5 % higher. "));
   EXPECT_THAT(head.detail, HasSubstr("It fell behind hyb, the best fixed choice known beforehand: -40 % (95 % interval -80 % to -10 %) of "
                                      "the way to a perfect chooser."));
   EXPECT_THAT(head.detail, HasSubstr("Against las, the best fixed choice in hindsight, there was no gap to close"));
@@ -163,8 +165,9 @@ TEST(Headline, speaks_of_families_never_seen_only_as_far_as_shown) {
   DemoReport report = synthetic_report();
   report.gaps.push_back({.split = "test-families", .controller = "agent", .train_static = "hyb", .vs_train_static = {.1, -.05, .2}});
   summarise(report, range_of);
-  EXPECT_THAT(headline(report).detail,
-              HasSubstr("On test-families it closed 10 % [-5 %, 20 %] of the gap to hyb: no gain is shown there."));
+  EXPECT_THAT(
+      headline(report).detail,
+      HasSubstr("On families of workloads never seen in training it closed 10 % [-5 %, 20 %] of the gap to hyb: no gain is shown there."));
 }
 
 TEST(DemoReport, json_gives_everything_back) {

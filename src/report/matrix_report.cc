@@ -13,20 +13,6 @@ namespace pointsman::report {
 
 namespace {
 
-std::vector<double> finite(const std::vector<double>& values) {
-  std::vector<double> out;
-  for (const double v : values)
-    if (std::isfinite(v)) out.push_back(v);
-  return out;
-}
-
-Interval over(const std::vector<double>& values, const IntervalOf& interval_of) {
-  const std::vector<double> known = finite(values);
-  return known.empty() ? Interval{} : interval_of(known);
-}
-
-Interval exp_of(const Interval& ln) { return {std::exp(ln.mean), std::exp(ln.low), std::exp(ln.high)}; }
-
 // Over the seeds that both have.
 std::vector<double> differences(const std::vector<double>& a, const std::vector<double>& b) {
   std::vector<double> out;
@@ -37,7 +23,7 @@ std::vector<double> differences(const std::vector<double>& a, const std::vector<
 
 size_t seeds_of(const MatrixFamily& family) {
   size_t seeds = 0;
-  for (const auto& values : family.ln_ratio) seeds = std::max(seeds, finite(values).size());
+  for (const auto& values : family.ln_ratio) seeds = std::max(seeds, known_of(values).size());
   return seeds;
 }
 
@@ -76,7 +62,7 @@ void judge(MatrixReport& report, const IntervalOf& interval_of) {
     std::vector<double> ln(report.arms.size(), kMissing);
     size_t best = report.arms.size();
     for (size_t a = 0; a < report.arms.size(); ++a) {
-      const Interval interval = over(family.ln_ratio[a], interval_of);
+      const Interval interval = over_known(family.ln_ratio[a], interval_of);
       family.cells[a].ratio = exp_of(interval);
       ln[a] = interval.mean;
       if (std::isfinite(ln[a]) && (best == report.arms.size() || ln[a] < ln[best])) best = a;
@@ -86,7 +72,7 @@ void judge(MatrixReport& report, const IntervalOf& interval_of) {
     for (size_t a = 0; a < report.arms.size(); ++a) {
       means[a].push_back(ln[a]);
       if (!std::isfinite(ln[a])) continue;
-      const Interval behind = over(differences(family.ln_ratio[a], family.ln_ratio[best]), interval_of);
+      const Interval behind = over_known(differences(family.ln_ratio[a], family.ln_ratio[best]), interval_of);
       family.cells[a].best = a == best || ln[a] - ln[best] < std::log1p(kTie) || (behind.known() && !(behind.low > 0));
       MatrixTotal& total = report.totals[a];
       const double ratio = std::exp(ln[a] - ln[best]);
@@ -97,7 +83,7 @@ void judge(MatrixReport& report, const IntervalOf& interval_of) {
   size_t lowest = report.arms.size();
   for (size_t a = 0; a < report.arms.size(); ++a) {
     // An arm that misses a family has no total: it would be over another list.
-    if (means[a].empty() || finite(means[a]).size() != means[a].size()) continue;
+    if (means[a].empty() || known_of(means[a]).size() != means[a].size()) continue;
     report.totals[a].ratio = exp_of(interval_of(means[a]));
     if (lowest == report.arms.size() || report.totals[a].ratio.mean < report.totals[lowest].ratio.mean) lowest = a;
   }
@@ -188,19 +174,23 @@ Section matrix_section(const MatrixReport& report) {
     return section;
   }
   std::string& out = section.body;
+  const size_t seeds = seeds_of(report.families.front());
+  const bool same_seeds =
+      std::all_of(report.families.begin(), report.families.end(), [&](const MatrixFamily& f) { return seeds_of(f) == seeds; });
   out += fmt::format(
-      "<p class=\"muted\">Slowdown of a typical job as a ratio to {}, with 95 % intervals over seeds.<span class=\"key better\" "
+      "<p class=\"muted\">Slowdown of a typical job as a ratio to {}, with 95 % intervals over {}seeds.<span class=\"key better\" "
       "style=\"--h:1\"></span>half or less"
       "<span class=\"key worse\" style=\"--h:1\"></span>double or more. A frame marks the best arm of a family and all that cannot be told "
       "from it at 95 % on the same seeds, or lie within {}.</p>\n",
-      escape(report.baseline), prose(format_percent(kTie)));
+      escape(report.baseline), same_seeds ? fmt::format("{} ", seeds) : "", prose(format_percent(kTie)));
   out += "<div class=\"scroll\"><table class=\"heatmap\" aria-label=\"Families and arms\">\n<thead><tr><th scope=\"col\">family</th>";
   for (const std::string& arm : report.arms) out += fmt::format("<th scope=\"col\" class=\"num\">{}</th>", escape(arm));
   out += "</tr></thead>\n<tbody>\n";
   for (const MatrixFamily& family : report.families) {
-    const std::string note =
-        family.regime + fmt::format(", {} seeds", seeds_of(family)) +
-        (std::isfinite(family.baseline_slowdown) ? fmt::format(", {} {}", report.baseline, format_ratio(family.baseline_slowdown)) : "");
+    std::string note = family.regime;
+    if (!same_seeds) note += fmt::format(", {} seeds", seeds_of(family));
+    if (std::isfinite(family.baseline_slowdown))
+      note += fmt::format("{}{} {}", note.empty() ? "" : ", ", report.baseline, format_ratio(family.baseline_slowdown));
     out += fmt::format("<tr><th scope=\"row\" title=\"{}\">{}<span>{}</span></th>", escape(family.imitates), escape(family.name),
                        escape(note));
     for (const MatrixCell& cell : family.cells) out += heat_cell(cell, true);

@@ -85,7 +85,7 @@ li{margin:0 0 6px}
 footer{padding-top:40px;padding-bottom:48px;color:var(--muted);font-size:.875rem}
 @media (max-width:640px){main,header,footer{padding-left:16px;padding-right:16px}.wide{display:none}.narrow{display:block}dl{grid-template-columns:1fr;gap:0}dd{margin-bottom:8px}section{padding-top:34px}
 tbody th{position:sticky;left:0;background:var(--paper);z-index:1}tr.own th{background:var(--band)}}
-@media print{body{font-size:10.5pt}button,nav,#tip{display:none!important}main,header,footer{max-width:none;padding:0}section{padding-top:18pt}figure,.tile,.grid>*,tr{break-inside:avoid}h2,h3{break-after:avoid}.narrow{display:none}.wide{display:block}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
+@media print{:root{--paper:#fff}body{font-size:10.5pt}.tiles{grid-template-columns:repeat(4,1fr)}button,nav,#tip{display:none!important}main,header,footer{max-width:none;padding:0}section{padding-top:18pt}figure,.tile,.grid>*,tr{break-inside:avoid}h2,h3{break-after:avoid}.narrow{display:none}.wide{display:block}.scroll{overflow:visible}*{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 )";
 
 // Only comfort: the toggle, and tips that show at once and also on touch. Everything they say is in the page without it.
