@@ -1,5 +1,8 @@
 # Libraries that are not ours, each as a target. libbpf comes from bookworm-backports, unpacked by scripts/setup: Debian 12's own is too old for struct_ops links.
 find_package(fmt REQUIRED)
+# Debian has fmt as a shared library only; we link one static program, so its functions are compiled into base (src/base/fmt_library.cc).
+add_library(pointsman_fmt INTERFACE)
+target_compile_definitions(pointsman_fmt INTERFACE FMT_SHARED)
 find_package(CLI11 REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(Threads REQUIRED)

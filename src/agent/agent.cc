@@ -44,14 +44,11 @@ Agent::Agent(Clock& clock, Sensor& sensor, Swapper& swapper, Controller& control
 
 Result<Unit> Agent::run() {
   cpu_at_start_ns_ = thread_cpu_ns();
-  started_ns_ = clock_.now_ns();
+  started_ns_ = asked_ns_ = clock_.now_ns();
   int64_t next_tick = started_ns_;
   while (!stopping_.load()) {
     int64_t due = next_tick;
-    if (auto moment = controller_.next_moment_ns()) {
-      const int64_t wanted = started_ns_ + *moment;
-      if (wanted > clock_.now_ns() && wanted < due) due = wanted;
-    }
+    if (auto moment = controller_.next_moment_ns(asked_ns_ - started_ns_)) due = std::min(due, std::max(started_ns_ + *moment, asked_ns_));
     clock_.sleep_until_ns(due);
     if (stopping_.load()) break;
     const int64_t begin = clock_.now_ns();
@@ -81,7 +78,7 @@ void Agent::tick(int64_t moment_ns) {
     return;
   }
   if (!window_start_) {
-    if (started_ns_ == 0) started_ns_ = moment_ns;
+    if (started_ns_ == 0) started_ns_ = asked_ns_ = moment_ns;
     window_start_ = cost_start_ = *reading;
     next_window_ns_ = moment_ns + options_.window_ns;
     next_cost_window_ns_ = moment_ns + options_.cost_window_ns;
@@ -89,12 +86,12 @@ void Agent::tick(int64_t moment_ns) {
     return;
   }
   busiest_cpu_ratio_ = std::max(busiest_cpu_ratio_, reading->busiest_cpu_ratio);
-  const auto moment = controller_.next_moment_ns();
+  const auto moment = controller_.next_moment_ns(asked_ns_ - started_ns_);
   const bool called = moment && moment_ns >= started_ns_ + *moment;
   if (moment_ns < next_window_ns_ && !called) return;
   std::optional<std::string> sentence;
   if (moment_ns >= next_cost_window_ns_) {
-    sentence = guard_.judge(swapper_.active(), *cost_start_, *reading);
+    sentence = guard_.judge(swapper_.current().value_or(kEevdf), *cost_start_, *reading);
     cost_start_ = *reading;
     while (next_cost_window_ns_ <= moment_ns) next_cost_window_ns_ += options_.cost_window_ns;
   }
@@ -107,10 +104,11 @@ void Agent::tick(int64_t moment_ns) {
 }
 
 void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence) {
-  const Health health = swapper_.check();
+  asked_ns_ = moment_ns;
   WindowRecord window;
+  window.notice = swapper_.check();
   window.end_ns = moment_ns;
-  window.active = swapper_.active();
+  window.active = swapper_.current().value_or(kEevdf);
   const WindowInput input{.before = window_start_->probe,
                           .after = now.probe,
                           .before_ns = window_start_->moment_ns,
@@ -125,11 +123,11 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
                                         .idle = window.idle,
                                         .features = window.features,
                                         .busiest_cpu_ratio = busiest_cpu_ratio_});
-  window.taken = choose(window, health, sentence, moment_ns);
+  window.taken = choose(window, sentence, moment_ns);
   if (window.taken != window.active && !options_.shadow) {
     window.outcome = swapper_.swap(window.taken);
     guard_.forget_strikes();
-    if (window.outcome->kind == OutcomeKind::kConfirmed) {
+    if (window.outcome->verdict == Outcome::Verdict::kConfirmed) {
       ++swaps_;
       swapped_ns_ = moment_ns;
       // A slow average of what swaps cost here: hot when both are ours, warm when eevdf is one side.
@@ -141,33 +139,35 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
 }
 
 // The order of precedence: a foreign scheduler, a person, the guard, the controller held by dwell and cost.
-ArmId Agent::choose(WindowRecord& window, const Health& health, const std::optional<std::string>& sentence, int64_t moment_ns) {
-  if (health.foreign) {
-    window.held_back = fmt::format("{} is attached and not ours", health.state.ops);
+ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns) {
+  const Pin pin = pin_.read();
+  if (releases_seen_ && pin.releases != *releases_seen_) swapper_.release();
+  releases_seen_ = pin.releases;
+  if (!swapper_.current()) {
+    const std::string& ops = swapper_.kernel().ops;
+    window.held_back = ops.empty() ? "the kernel's state cannot be read" : fmt::format("{} is attached and not ours", ops);
     return window.active;
   }
-  const Pin pin = pin_.read();
-  if (pin.releases != releases_seen_) {
-    if (releases_known_) swapper_.release_veto();
-    releases_seen_ = pin.releases;
-  }
-  releases_known_ = true;
-  if (health.vetoed) {
-    window.held_back = "a person asked for the kernel's scheduler (SysRq-S)";
+  const ArmId wanted = pin.arm.value_or(window.decision.arm);
+  if (swapper_.vetoed()) {
+    window.held_back = "a person asked for the kernel's scheduler (SysRq-S); pointsman pin --release ends it";
     return window.active;
   }
   if (pin.arm) {
-    if (*pin.arm != window.decision.arm) window.held_back = "pinned by a person";
-    return *pin.arm;
+    if (wanted != window.decision.arm) window.held_back = "pinned by a person";
+    return wanted;
   }
   if (sentence) {
     window.held_back = *sentence;
     return kEevdf;
   }
-  const ArmId wanted = window.decision.arm;
   if (wanted == window.active) return wanted;
+  if (std::string objection = swapper_.objection(wanted); !objection.empty()) {
+    window.held_back = std::move(objection);
+    return window.active;
+  }
   if (guard_.quarantined(wanted, moment_ns)) {
-    window.held_back = fmt::format("{} is quarantined by the guard", name_of_arm(wanted));
+    window.held_back = fmt::format("{} is quarantined by the guard", arms()[static_cast<size_t>(wanted)].name);
     return window.active;
   }
   if (controller_.literal()) return wanted;

@@ -43,6 +43,7 @@ struct WindowRecord {
   ArmId taken = kEevdf;   // after dwell, guard, pin: what the machine was asked for
   std::string held_back;  // why `taken` is not decision.arm; empty when it is
   std::optional<Outcome> outcome;  // set when a swap was tried
+  Notice notice;                   // what happened behind the agent's back since the last window
 };
 
 // What the agent itself cost.
@@ -74,7 +75,7 @@ class Agent {
 
  private:
   void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
-  ArmId choose(WindowRecord& window, const Health& health, const std::optional<std::string>& sentence, int64_t moment_ns);
+  ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);
   static bool is_warm(ArmId from, ArmId to);
 
   Clock& clock_;
@@ -88,11 +89,10 @@ class Agent {
   std::atomic<bool> stopping_{false};
   std::optional<Reading> window_start_, cost_start_;
   double busiest_cpu_ratio_ = 0;  // the largest of the window's ticks
-  int64_t started_ns_ = 0, swapped_ns_ = 0, next_window_ns_ = 0, next_cost_window_ns_ = 0;
+  int64_t started_ns_ = 0, asked_ns_ = 0, swapped_ns_ = 0, next_window_ns_ = 0, next_cost_window_ns_ = 0;
   int64_t cpu_at_start_ns_ = 0, cpu_used_ns_ = 0;
   int swaps_ = 0;
-  uint64_t releases_seen_ = 0;
-  bool releases_known_ = false;
+  std::optional<uint64_t> releases_seen_;
   std::array<int64_t, 2> measured_swap_ns_{300 * kMicrosecond, 100 * kMillisecond};  // hot, warm: first guesses, replaced by what is measured
   std::vector<uint32_t> tick_ns_;                                                    // a ring of the last 4096
   int64_t ticks_ = 0, late_ticks_ = 0;

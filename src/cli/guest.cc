@@ -1,0 +1,44 @@
+#include "cli/guest.h"
+
+#include <memory>
+
+#include "lab/episode.h"
+#include "lab/guest.h"
+
+namespace pointsman {
+
+void run_guest() {
+  // Lives as long as the guest. Loaded before the snapshot when the host asks for it (`"stage": true`), else when the first job needs it.
+  static std::unique_ptr<EpisodeStage> stage;
+  const auto ensure_stage = []() -> Result<Unit> {
+    if (stage) return Unit{};
+    auto opened = EpisodeStage::open();
+    if (!opened) return fail(opened.error());
+    stage = std::make_unique<EpisodeStage>(std::move(*opened));
+    return Unit{};
+  };
+  GuestHooks hooks;
+  hooks.before_settle = [ensure_stage](const nlohmann::json& boot) -> Result<Unit> { return boot.value("stage", false) ? ensure_stage() : Unit{}; };
+
+  GuestJobs jobs;
+  jobs["nothing"] = nothing_job();
+  jobs["burn"] = burn_job();
+  jobs["trial"] = [ensure_stage](const nlohmann::json&, FrameWriter& out) -> Result<Unit> {
+    if (auto ready = ensure_stage(); !ready) return ready;
+    return stage->trial(out);
+  };
+  jobs["episode"] = [ensure_stage](const nlohmann::json& request, FrameWriter& out) -> Result<Unit> {
+    if (auto ready = ensure_stage(); !ready) return ready;
+    return stage->run(request, out);
+  };
+  ExecHooks exec;
+  exec.before = [ensure_stage](const nlohmann::json& request, FrameWriter&) -> Result<Unit> {
+    if (auto ready = ensure_stage(); !ready) return ready;
+    return stage->begin_exec(request);
+  };
+  exec.after = [](const nlohmann::json&, FrameWriter& out) { return stage->end_exec(out); };
+  jobs["exec"] = exec_job(exec);
+  guest_main(std::move(jobs), hooks);
+}
+
+}  // namespace pointsman

@@ -1,0 +1,43 @@
+#include "cli/lab_options.h"
+
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/hash.h"
+#include "cli/project.h"
+
+namespace pointsman {
+
+void LabOptions::add(CLI::App& app) {
+  app.add_option("--kernel", kernel, "Linux to boot: a bzImage, or a folder with vmlinuz and modules/ (default: the one that scripts/setup chose)")->type_name("PATH");
+  app.add_option("--qemu", qemu, "QEMU to use")->capture_default_str()->type_name("PATH");
+  app.add_option("--cpus", cpus, "CPUs of the guest")->capture_default_str()->check(CLI::Range(1, 8));
+  app.add_option("--memory", memory_mb, "Memory of the guest in MiB")->capture_default_str()->check(CLI::Range(256, 16384));
+}
+
+Result<MachineOptions> LabOptions::machine() const {
+  const std::string path = kernel.empty() ? find_in_project("build/deps/kernels/chosen") : kernel;
+  if (path.empty()) return fail(ErrorCode::kNotFound, "no kernel for the lab: run scripts/setup, or name one with --kernel");
+  auto opened = Kernel::open(path);
+  if (!opened) return fail(opened.error());
+  return MachineOptions{.kernel = std::move(*opened), .cpus = cpus, .memory_mb = memory_mb, .seed = machine_seed, .qemu = qemu};
+}
+
+Result<LabBench> open_bench(const LabOptions& options) {
+  auto machine = options.machine();
+  if (!machine) return fail(machine.error());
+  if (::isatty(STDERR_FILENO)) fprintf(stderr, "booting Linux %s in the lab ...\r", machine->kernel.release.c_str());
+  ImageOptions contents;
+  contents.kernel = machine->kernel;
+  auto image = Image::build(contents);
+  if (!image) return fail(image.error());
+  auto snapshot = Snapshot::take(*machine, *image, {.boot = {{"stage", true}}});
+  if (!snapshot) return fail(snapshot.error());
+  if (::isatty(STDERR_FILENO)) fprintf(stderr, "\33[K");
+  auto binary = read_file("/proc/self/exe");
+  if (!binary) return fail(binary.error());
+  Identities identities{.kernel = machine->kernel.hash, .binary = Hash64{}.add(*binary).hex(), .qemu = snapshot->qemu_version(), .snapshot = snapshot->identity()};
+  return LabBench{std::move(*snapshot), std::move(identities), std::move(*machine)};
+}
+
+}  // namespace pointsman

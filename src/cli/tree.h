@@ -1,0 +1,16 @@
+// The tree of verbs as CLI11 apps, from which help, shell completion and the man page are all made.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+
+namespace pointsman {
+
+std::unique_ptr<CLI::App> make_tree(int& exit_code);
+// shell: bash, zsh or fish; empty for any other.
+std::string completion_of(const CLI::App& app, const std::string& shell);
+std::string man_page_of(const CLI::App& app);
+
+}  // namespace pointsman

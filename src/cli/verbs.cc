@@ -1,0 +1,25 @@
+#include <array>
+
+#include "cli/verb.h"
+
+namespace pointsman {
+
+void add_completion(CLI::App& app, int& exit_code);
+void add_doctor(CLI::App& app, int& exit_code);
+void add_lab_episode(CLI::App& app, int& exit_code);
+void add_lab_trial(CLI::App& app, int& exit_code);
+void add_man(CLI::App& app, int& exit_code);
+
+namespace {
+constexpr std::array kVerbs = {
+    Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
+    Verb{"lab trial", "Does this kernel load our scheduler?", add_lab_trial},
+    Verb{"lab episode", "Run one scenario under one controller", add_lab_episode},
+    Verb{"completion", "Print a completion script for a shell", add_completion},
+    Verb{"man", "Print the manual page", add_man},
+};
+}  // namespace
+
+std::span<const Verb> verbs() { return kVerbs; }
+
+}  // namespace pointsman

@@ -1,0 +1,19 @@
+// Splits: which runs may be learnt from, which choose, which judge.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace pointsman {
+
+// Families that no training, no choice of features, thresholds or hyper-parameters has ever seen.
+std::span<const std::string_view> held_out_families();
+bool is_held_out(std::string_view family);
+
+inline constexpr uint64_t kFirstTrainSeed = 1, kFirstValidationSeed = 100, kFirstTestSeed = 1000;
+
+// train (seeds below 100), validation (100..999), test-seeds (from 1000 on), or test-families, whatever the seed.
+std::string_view split_of(std::string_view family, uint64_t seed);
+
+}  // namespace pointsman
