@@ -47,10 +47,9 @@ ArmId best_static(const Dataset& dataset) {
   return best;
 }
 
-std::string features_schema() {
+std::string feature_catalogue_hash() {
   Hash64 hash;
-  hash.add(uint64_t{kFeatures});
-  for (const FeatureSpec& feature : feature_catalogue()) hash.add(feature.name).add(feature.unit).add(feature.formula);
+  for (const FeatureSpec& feature : feature_catalogue()) hash.add(feature.name).add(feature.formula);
   return hash.hex();
 }
 

@@ -33,7 +33,7 @@ Result<Unit> check(const Dataset& dataset);
 // The choosable arm of least mean cost, families counting equally: what one would install who may install one thing. Ties go to the first.
 ArmId best_static(const Dataset& dataset);
 
-// Identity of the feature catalogue: names, units and formulas in order. What was learned on other features means nothing here.
-std::string features_schema();
+// Identity of the feature catalogue: names and formulas in order. What was recorded or learned on other features means nothing here.
+std::string feature_catalogue_hash();
 
 }  // namespace pointsman

@@ -137,7 +137,7 @@ Prediction Model::predict(const FeatureVector& features, ArmId active) const {
 
 std::string encode_model(const Model& model) {
   std::string body;
-  put(body, features_schema());
+  put(body, feature_catalogue_hash());
   put(body, uint64_t{kFeatures}, 2);
   put(body, uint64_t{kChoosable}, 1);
   for (size_t arm = 0; arm < kChoosable; ++arm) put(body, arms()[arm].name);
@@ -172,9 +172,9 @@ Result<Model> decode_model(std::string_view bytes) {
   const Unexpected contradicts = fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself");
   Reader in(bytes.substr(kHeader));
   const std::string_view schema = in.text();
-  if (schema != features_schema())
+  if (schema != feature_catalogue_hash())
     return fail(ErrorCode::kUnsupported, "the model was trained on other features ({}) than this build computes ({}): train it anew",
-                printable(schema), features_schema());
+                printable(schema), feature_catalogue_hash());
   if (in.whole(2) != kFeatures) return contradicts;
   std::string names;
   const uint64_t arm_count = in.whole(1);
@@ -232,7 +232,7 @@ std::string card_json(const Model& model, const ModelCard& card) {
                   {"rule", {{"deviations", model.rule.deviations}, {"margin", model.rule.margin}, {"ewma", model.rule.ewma}}}};
   for (size_t arm = 0; arm < kChoosable; ++arm) out["model"]["arms"].push_back(arms()[arm].name);
   for (const FeatureSpec& feature : feature_catalogue()) out["model"]["features"].push_back(feature.name);
-  out["model"]["features_schema"] = features_schema();
+  out["model"]["features_schema"] = feature_catalogue_hash();
   out["trained_on"] = {{"data", card.data},     {"families", card.families}, {"seeds", card.seeds},
                        {"blocks", card.blocks}, {"windows", card.windows},   {"training_seed", card.training_seed}};
   out["commit"] = card.commit;
