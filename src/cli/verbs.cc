@@ -4,15 +4,21 @@
 
 namespace pointsman {
 
+void add_arms(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
+void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
+void add_lab_matrix(CLI::App& app, int& exit_code);
 void add_lab_trial(CLI::App& app, int& exit_code);
 void add_man(CLI::App& app, int& exit_code);
 
 namespace {
 constexpr std::array kVerbs = {
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
+    Verb{"arms", "List the arms and the controllers", add_arms},
+    Verb{"lab families", "List the families of workloads and their parameters", add_families},
+    Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},
     Verb{"lab trial", "Does this kernel load our scheduler?", add_lab_trial},
     Verb{"lab episode", "Run one scenario under one controller", add_lab_episode},
     Verb{"completion", "Print a completion script for a shell", add_completion},

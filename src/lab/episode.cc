@@ -343,7 +343,7 @@ Result<EpisodeResult> run_episode(const Snapshot& snapshot, const EpisodeRequest
     if (unfinished > 0) result.distrust = fmt::format("{} jobs did not finish", unfinished);
     if (result.dispatch_lag_p99_ns > kGreatestLagNs)
       result.distrust = fmt::format("the dispatcher was late by {:.1f} ms (p99)", static_cast<double>(result.dispatch_lag_p99_ns) / 1e6);
-    if (const nlohmann::json& hello = snapshot.hello(); hello.contains("selftest") && !hello.at("selftest").value("passed", false))
+    if (const nlohmann::json& hello = snapshot.hello(); hello.contains("selftest") && !hello.at("selftest").value("good", false))
       result.distrust = "the ping-pong self-test failed";
   } catch (const nlohmann::json::exception& error) {
     return fail(ErrorCode::kCorrupt, "the guest's answer: {}", error.what());

@@ -1,7 +1,7 @@
 #include "lab/ledger_run.h"
 
-#include "base/hash.h"
 #include "lab/splits.h"
+#include "learn/dataset.h"
 
 namespace pointsman {
 
@@ -33,12 +33,6 @@ std::pair<std::string, std::string> divided(const std::string& outcome) {
 
 }  // namespace
 
-std::string features_schema() {
-  Hash64 hash;
-  for (const FeatureSpec& feature : feature_catalogue()) hash.add(feature.name).add(feature.formula);
-  return hash.hex();
-}
-
 RunKey run_key_of(const EpisodeRequest& request, const Identities& identities) {
   RunKey key;
   key.scenario = request.scenario.name;
@@ -62,7 +56,7 @@ LedgerRun ledger_run_of(const EpisodeRequest& request, const EpisodeResult& resu
     if (is_held_out(phase.family)) run.split = "test-families";
   run.selftest_ok = result.distrust.find("self-test") == std::string::npos;
   run.rejected = result.distrust;
-  run.features_schema = features_schema();
+  run.features_schema = feature_catalogue_hash();
   run.results_hash = result.results_hash;
   run.details = nlohmann::json{{"agent_cpu_ns", result.agent.cpu_ns},
                                {"agent_elapsed_ns", result.agent.elapsed_ns},

@@ -12,6 +12,5 @@ struct Identities {
 LedgerRun ledger_run_of(const EpisodeRequest& request, const EpisodeResult& result, const Identities& identities);
 // The key under which that episode will be kept, before it is run.
 RunKey run_key_of(const EpisodeRequest& request, const Identities& identities);
-std::string features_schema();  // hash over the catalogue's names
 
 }  // namespace pointsman
