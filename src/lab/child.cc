@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -119,6 +120,13 @@ Result<ChildExit> Child::wait(int64_t deadline_ns) {
     if (ready > 0) return reap(std::exchange(pid_, -1));
     if (left_ns == 0) return fail(ErrorCode::kBusy, "process {} still runs", pid_);
   }
+}
+
+double Child::cpu_seconds() const {
+  clockid_t clock{};
+  timespec used{};
+  if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) * 1e-9;
 }
 
 Result<ChildExit> Child::kill() {

@@ -38,6 +38,8 @@ class Child {
   Result<ChildExit> wait(int64_t deadline_ns);
   // Kills its whole process group and waits.
   Result<ChildExit> kill();
+  // CPU time that it has used so far.
+  [[nodiscard]] double cpu_seconds() const;
   [[nodiscard]] pid_t pid() const { return pid_; }
 
  private:

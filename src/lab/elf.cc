@@ -212,6 +212,21 @@ Result<std::optional<ElfNeeds>> read_elf(std::string_view bytes) {
   return std::optional<ElfNeeds>(std::move(needs));
 }
 
+bool unname_section(std::string& elf, std::string_view name) {
+  const auto header = read_at<Elf64_Ehdr>(elf, 0);
+  if (!elf.starts_with(ELFMAG) || !header) return false;
+  const auto section_at = [&](unsigned i) { return read_at<Elf64_Shdr>(elf, header->e_shoff + uint64_t{i} * sizeof(Elf64_Shdr)); };
+  const auto names = section_at(header->e_shstrndx);
+  for (unsigned i = 1; names && i < header->e_shnum; ++i) {
+    auto section = section_at(i);
+    if (!section || string_at(elf, names->sh_offset + section->sh_name) != name) continue;
+    section->sh_name = 0;
+    std::memcpy(elf.data() + header->e_shoff + uint64_t{i} * sizeof(Elf64_Shdr), &*section, sizeof *section);
+    return true;
+  }
+  return false;
+}
+
 std::string script_interpreter(std::string_view bytes) {
   if (!bytes.starts_with("#!")) return {};
   std::string_view line = bytes.substr(2, bytes.find('\n') - 2);

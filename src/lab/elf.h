@@ -19,6 +19,9 @@ struct ElfNeeds {
 // nullopt: not ELF at all. Errors: kUnsupported (ELF of another machine), kCorrupt (cut off, or offsets that lead outside the file).
 Result<std::optional<ElfNeeds>> read_elf(std::string_view bytes);
 
+// Takes the name of a section away, so that nobody finds it. False when there is none of that name.
+bool unname_section(std::string& elf, std::string_view name);
+
 // "#!INTERPRETER [argument]" -> INTERPRETER; empty for anything else. For "#!/usr/bin/env NAME" see files_needed.
 std::string script_interpreter(std::string_view bytes);
 

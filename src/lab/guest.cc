@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
+#include <termios.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -22,6 +23,7 @@
 #include "base/file.h"
 #include "base/rng.h"
 #include "lab/devices.h"
+#include "lab/firmware.h"
 #include "lab/image.h"
 #include "lab/machine.h"
 #include "lab/selftest.h"
@@ -79,22 +81,16 @@ Result<Unit> prepare_machine() {
   return start_scratch_disk({});
 }
 
-Result<std::string> read_item(const std::string& name, size_t size) {
-  auto bytes = read_file(kFirmwareFolder + name + "/raw");
-  if (!bytes) return bytes;
-  if (bytes->size() != size) return fail(ErrorCode::kCorrupt, "{} has {} bytes instead of {}", name, bytes->size(), size);
-  return bytes;
-}
-
-Result<json> read_json_item(const std::string& name, size_t size) {
-  auto bytes = read_item(name, size);
-  if (!bytes) return fail(bytes.error());
-  auto parsed = json::parse(bytes->substr(0, bytes->find('\0')), nullptr, false);
-  if (!parsed.is_object()) return fail(ErrorCode::kCorrupt, "{} is not a JSON object", name);
+Result<json> read_json(const FirmwareConfig& firmware, const char* item) {
+  auto text = firmware.read_text(item);
+  if (!text) return fail(text.error());
+  auto parsed = json::parse(*text, nullptr, false);
+  if (!parsed.is_object()) return fail(ErrorCode::kCorrupt, "{} is not a JSON object", item);
   return parsed;
 }
 
 [[noreturn]] void power_off() {
+  ::tcdrain(STDERR_FILENO);  // the console's last words
   // Straight to the register that ACPI's S5 would write in the end: what the kernel does before that takes time and changes no result.
   if (::iopl(3) == 0) outw(kPowerOff, kPowerPort);
   ::reboot(RB_POWER_OFF);
@@ -159,9 +155,9 @@ bool is_guest(int argc, char** argv) { return ::getpid() == 1 && argc > 0 && std
 
 Result<std::string> read_blob(size_t size) {
   if (size > kBlobBytes) return fail(ErrorCode::kInvalidArgument, "a blob has at most {} bytes", kBlobBytes);
-  auto blob = read_item("blob", kBlobBytes);
-  if (blob) blob->resize(size);
-  return blob;
+  auto firmware = FirmwareConfig::open();
+  if (!firmware) return fail(firmware.error());
+  return firmware->read_bytes(kBlobItem, size);
 }
 
 void guest_main(GuestJobs jobs, const GuestHooks& hooks) {
@@ -179,7 +175,9 @@ void guest_main(GuestJobs jobs, const GuestHooks& hooks) {
   ::setenv("TERM", "dumb", 1);
   ::setenv("LANG", "C", 1);
   if (auto done = prepare_machine(); !done) end_with_error(out, done.error().at("guest"), boot_ns);
-  auto boot = read_json_item("boot", kBootBytes);
+  auto firmware = FirmwareConfig::open();
+  if (!firmware) end_with_error(out, firmware.error(), boot_ns);
+  auto boot = read_json(*firmware, kBootItem);
   if (!boot) end_with_error(out, boot.error(), boot_ns);
   if (hooks.before_settle) {
     if (auto done = hooks.before_settle(*boot); !done) end_with_error(out, done.error(), boot_ns);
@@ -191,7 +189,7 @@ void guest_main(GuestJobs jobs, const GuestHooks& hooks) {
   const uint64_t stamp = boot->value("gate", false) ? stop_at_gate() : __rdtsc();
 
   const int64_t start_ns = clock.now_ns();
-  auto request = read_json_item("request", kRequestBytes);
+  auto request = read_json(*firmware, kRequestItem);
   if (!request) end_with_error(out, request.error(), start_ns);
   start_watchdog(out, start_ns, request->value("virtual_limit_ns", 600 * kSecond));
   utsname system{};

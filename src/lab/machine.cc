@@ -25,7 +25,7 @@ constexpr size_t kTailLines = 12;
 std::string path_of(Slot slot) { return fmt::format("/proc/self/fd/{}", static_cast<int>(slot)); }
 
 std::vector<std::string> arguments(const MachineOptions& o, const std::string& kernel_path, bool ram_is_shared, bool incoming) {
-  const auto item = [](const char* name, Slot slot) { return fmt::format("name=opt/org.pointsman/{},file={}", name, path_of(slot)); };
+  const auto item = [](const char* name, Slot slot) { return fmt::format("name={},file={}", name, path_of(slot)); };
   std::vector<std::string> line{
       o.qemu,
       "-machine", "hpet=off,memory-backend=ram",
@@ -40,10 +40,10 @@ std::vector<std::string> arguments(const MachineOptions& o, const std::string& k
       "-object", fmt::format("memory-backend-file,id=ram,size={}M,mem-path={},share={}", o.memory_mb, path_of(kRam), ram_is_shared ? "on" : "off"),
       "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none",
       "-device", "pvpanic", "-action", "panic=pause,shutdown=pause",
-      "-kernel", kernel_path, "-initrd", path_of(kImage), "-append", "console=ttyS0 quiet panic=-1 nokaslr",
+      "-kernel", kernel_path, "-initrd", path_of(kImage), "-append", "console=ttyS0 quiet panic=-1 nokaslr no_timer_check",
       // Files never fill up, so no write is ever tried again later, which would be a timer on the host's clock.
       "-serial", "file:" + path_of(kConsole), "-serial", "file:" + path_of(kResults),
-      "-fw_cfg", item("boot", kBoot), "-fw_cfg", item("request", kRequest), "-fw_cfg", item("blob", kBlob),
+      "-fw_cfg", item(kBootItem, kBoot), "-fw_cfg", item(kRequestItem, kRequest), "-fw_cfg", item(kBlobItem, kBlob),
       "-chardev", fmt::format("socket,id=monitor,fd={}", static_cast<int>(kMonitor)), "-mon", "chardev=monitor,mode=control"};
   if (incoming) line.insert(line.end(), {"-S", "-incoming", "defer"});
   return line;

@@ -39,7 +39,9 @@ Result<Unit> check(const MachineOptions& options);
 inline constexpr size_t kBootBytes = 4096;       // read before the snapshot
 inline constexpr size_t kRequestBytes = 32768;   // read after it: the job
 inline constexpr size_t kBlobBytes = 131072;     // read when a job asks for it
-inline constexpr const char* kFirmwareFolder = "/sys/firmware/qemu_fw_cfg/by_name/opt/org.pointsman/";
+inline constexpr const char* kBootItem = "opt/org.pointsman/boot";
+inline constexpr const char* kRequestItem = "opt/org.pointsman/request";
+inline constexpr const char* kBlobItem = "opt/org.pointsman/blob";
 
 // An anonymous file in memory.
 Result<UniqueFd> memory_file(const char* name, std::string_view content, size_t size);
@@ -65,6 +67,7 @@ struct RunResult {
   std::string results_hash;    // over all frames
   double host_seconds = 0;
   double cpu_seconds = 0;      // of this QEMU, its start included
+  double restore_seconds = 0;  // the part of it before the guest went on; 0 for boots
   double virtual_seconds = 0;  // from the job's request to its end
   std::string console_tail;
   // The payload of the first frame of this type as JSON; kNotFound, kCorrupt.
@@ -81,6 +84,7 @@ class Machine {
   static Result<Machine> start(const MachineOptions& options, const MachineInput& input, int64_t deadline_ns);
 
   Qmp& qmp() { return qmp_; }
+  [[nodiscard]] double cpu_seconds() const { return child_.cpu_seconds(); }
   // Waits until the guest has powered off and gives what it sent.
   // Errors: kBusy (did not finish in time), kIo (panicked, QEMU died), kCorrupt (results damaged); the guest's own error if it sent one. With the console's last lines.
   Result<RunResult> finish(int64_t deadline_ns);

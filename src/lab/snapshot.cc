@@ -204,6 +204,7 @@ Result<Snapshot> Snapshot::take(const MachineOptions& options, const Image& imag
   auto hello = trial->json("hello");
   if (!hello) return fail(hello.error());
   snapshot.hello_ = std::move(*hello);
+  snapshot.qemu_version_ = version;
   snapshot.identity_ = Hash64()
                            .add(options.kernel.hash)
                            .add(image.hash())
@@ -225,8 +226,11 @@ Result<RunResult> Snapshot::run(const nlohmann::json& request, std::string_view 
                                 deadline_ns);
   if (!machine) return fail(machine.error());
   if (auto restored = restore_state(machine->qmp(), state_, deadline_ns); !restored) return fail(machine->explain(restored.error()));
+  const double restore_seconds = machine->cpu_seconds();
   if (auto going = machine->qmp().execute("cont", nlohmann::json::object(), deadline_ns); !going) return fail(machine->explain(going.error()));
-  return machine->finish(deadline_ns);
+  auto result = machine->finish(deadline_ns);
+  if (result) result->restore_seconds = restore_seconds;
+  return result;
 }
 
 Result<RunResult> run_from_boot(const MachineOptions& options, const Image& image, const BootOptions& boot, const nlohmann::json& request,

@@ -31,6 +31,7 @@ class Snapshot {
 
   // Over kernel, image, QEMU, command line, registers, memory and the first time stamp of a fork. Results of different identities are never compared.
   [[nodiscard]] const std::string& identity() const { return identity_; }
+  [[nodiscard]] const std::string& qemu_version() const { return qemu_version_; }
   [[nodiscard]] const nlohmann::json& hello() const { return hello_; }  // what the guest said of itself: kernel, self-test, time stamp
   [[nodiscard]] double boot_seconds() const { return boot_seconds_; }    // host time from start to gate
   [[nodiscard]] double save_seconds() const { return save_seconds_; }
@@ -41,7 +42,7 @@ class Snapshot {
 
   MachineOptions options_;
   UniqueFd image_, ram_;
-  std::string boot_, state_, identity_;
+  std::string boot_, state_, identity_, qemu_version_;
   nlohmann::json hello_;
   double boot_seconds_ = 0, save_seconds_ = 0;
   size_t memory_bytes_ = 0;
