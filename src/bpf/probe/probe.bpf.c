@@ -68,13 +68,11 @@ static __always_inline bool of_kernel(struct task_struct *p) { return p->pid == 
 // By its policy: a priority lent through a mutex does not change what a task is.
 static __always_inline bool fair(struct task_struct *p) { return p->normal_prio >= FIRST_FAIR_PRIO; }
 
-struct task_struct___before_7_0 {
-  int on_cpu;
-} __attribute__((preserve_access_index));
-
+// Its lowest byte: on_cpu is an int up to Linux 6, a u8 from 7 on. The offset goes through a register, or the relocation would insist on one size.
 static __always_inline bool on_a_cpu(struct task_struct *p) {
-  if (bpf_core_field_size(p->on_cpu) == sizeof(u8)) return p->on_cpu;
-  return ((struct task_struct___before_7_0 *)p)->on_cpu;
+  u64 offset = bpf_core_field_offset(struct task_struct, on_cpu);
+  barrier_var(offset);
+  return *((u8 *)p + offset);
 }
 
 // Tasks outside the fair class get no storage, but keep what they had before they left it.
