@@ -15,7 +15,7 @@ namespace pointsman {
 
 struct BootOptions {
   nlohmann::json boot = nlohmann::json::object();  // what the guest's hooks read before the snapshot; at most kBootBytes
-  double host_seconds = 120;                       // give up then
+  double host_seconds = 600;                       // give up then; 8 s of CPU time are enough, but others may want the CPUs too
 };
 
 // Owns: the saved memory (a memory file, as large as what the guest has touched). Threads: run() may be called from several at once.
