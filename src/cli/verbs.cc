@@ -6,15 +6,23 @@ namespace pointsman {
 
 void add_arms(CLI::App& app, int& exit_code);
 void add_completion(CLI::App& app, int& exit_code);
+void add_demo(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
 void add_lab_matrix(CLI::App& app, int& exit_code);
 void add_lab_trial(CLI::App& app, int& exit_code);
 void add_man(CLI::App& app, int& exit_code);
+void add_pin(CLI::App& app, int& exit_code);
+void add_run(CLI::App& app, int& exit_code);
+void add_train(CLI::App& app, int& exit_code);
 
 namespace {
 constexpr std::array kVerbs = {
+    Verb{"demo", "The main job: a changing workload under every scheduler and under the agent", add_demo},
+    Verb{"run", "The agent on this machine", add_run},
+    Verb{"pin", "Hold an arm, or release it", add_pin},
+    Verb{"train", "Train the agent's model from a matrix", add_train},
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
     Verb{"arms", "List the arms and the controllers", add_arms},
     Verb{"lab families", "List the families of workloads and their parameters", add_families},

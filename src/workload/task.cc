@@ -338,9 +338,11 @@ class TaskRun {
 
 }  // namespace
 
+// 6,400 instructions that touch neither memory nor flags, in straight runs: the lab's emulator translates them one to one, and so runs a burn several
+// times as fast as a loop over a variable in memory. A host only sees a chain of additions.
 void burn_block() {
-  volatile int sum = 0;
-  for (int i = 0; i < 1000; ++i) sum = sum + i;
+  uint64_t sum = 0;
+  for (int i = 0; i < 50; ++i) asm volatile(".rept 128\n\tlea 1(%0), %0\n\t.endr" : "+r"(sum));
   __builtin_ia32_pause();
 }
 
