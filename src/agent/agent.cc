@@ -73,10 +73,10 @@ Result<Unit> Agent::run() {
 void Agent::tick(int64_t moment_ns) {
   auto reading = sensor_.read();
   if (!reading) {
-    // Without eyes nothing may be decided: the default is eevdf, and the person is told once a window.
-    log_warning("no reading: {}", reading.error().message);
+    go_blind(moment_ns, reading.error());
     return;
   }
+  blind_since_ns_ = 0;
   if (!window_start_) {
     if (started_ns_ == 0) started_ns_ = asked_ns_ = moment_ns;
     window_start_ = cost_start_ = *reading;
@@ -101,6 +101,17 @@ void Agent::tick(int64_t moment_ns) {
     busiest_cpu_ratio_ = 0;
     while (next_window_ns_ <= moment_ns) next_window_ns_ += options_.window_ns;
   }
+}
+
+// Without eyes nothing can be guarded: after a second of it the machine goes back to eevdf. Told once.
+void Agent::go_blind(int64_t moment_ns, const Error& why) {
+  if (blind_since_ns_ == 0) {
+    blind_since_ns_ = moment_ns;
+    log_warning("no reading: {}", why.message);
+  }
+  if (moment_ns - blind_since_ns_ < kSecond || options_.shadow || swapper_.current().value_or(kEevdf) == kEevdf) return;
+  const Outcome outcome = swapper_.swap(kEevdf);
+  log_warning("blind for a second: back to eevdf: {} {}", name_of(outcome.verdict), outcome.why);
 }
 
 void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence) {

@@ -76,6 +76,7 @@ class Agent {
  private:
   void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
   ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);
+  void go_blind(int64_t moment_ns, const Error& why);
   static bool is_warm(ArmId from, ArmId to);
 
   Clock& clock_;
@@ -90,6 +91,7 @@ class Agent {
   std::optional<Reading> window_start_, cost_start_;
   double busiest_cpu_ratio_ = 0;  // the largest of the window's ticks
   int64_t started_ns_ = 0, asked_ns_ = 0, swapped_ns_ = 0, next_window_ns_ = 0, next_cost_window_ns_ = 0;
+  int64_t blind_since_ns_ = 0;
   int64_t cpu_at_start_ns_ = 0, cpu_used_ns_ = 0;
   int swaps_ = 0;
   std::optional<uint64_t> releases_seen_;

@@ -11,7 +11,9 @@ void add_doctor(CLI::App& app, int& exit_code);
 void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
 void add_lab_matrix(CLI::App& app, int& exit_code);
+void add_lab_run(CLI::App& app, int& exit_code);
 void add_lab_trial(CLI::App& app, int& exit_code);
+void add_lab_verify(CLI::App& app, int& exit_code);
 void add_man(CLI::App& app, int& exit_code);
 void add_pin(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
@@ -28,6 +30,8 @@ constexpr std::array kVerbs = {
     Verb{"lab families", "List the families of workloads and their parameters", add_families},
     Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},
     Verb{"lab trial", "Does this kernel load our scheduler?", add_lab_trial},
+    Verb{"lab verify", "Is the lab exact on this machine?", add_lab_verify},
+    Verb{"lab run", "Run any program as the workload", add_lab_run},
     Verb{"lab episode", "Run one scenario under one controller", add_lab_episode},
     Verb{"completion", "Print a completion script for a shell", add_completion},
     Verb{"man", "Print the manual page", add_man},

@@ -20,8 +20,8 @@ struct BroughtFile {
 struct ImageOptions {
   Kernel kernel;
   std::string binary = "/proc/self/exe";  // statically linked
-  std::string busybox;                    // empty: found in PATH
-  std::vector<BroughtFile> files;
+  std::string busybox{};                  // empty: found in PATH
+  std::vector<BroughtFile> files{};
 };
 
 // The kernel modules that the guest loads, in this order.

@@ -1,0 +1,240 @@
+#include "agent/agent.h"
+
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "base/file.h"
+#include "sched/fake_host.h"
+
+namespace pointsman {
+namespace {
+
+ArmId arm(std::string_view name) { return *find_arm(name); }
+
+class ScriptedSensor : public Sensor {
+ public:
+  explicit ScriptedSensor(const Clock& clock) : clock_(clock) {}
+  Result<Reading> read() override {
+    if (blind) return fail(ErrorCode::kBusy, "no reading");
+    state.moment_ns = clock_.now_ns();
+    state.probe.busy_ns = static_cast<uint64_t>(2 * state.moment_ns);  // two busy CPUs: never idle
+    return state;
+  }
+  [[nodiscard]] int cpus() const override { return 4; }
+  // One cost window in which short jobs waited `ms`.
+  void wait_short(double ms, int jobs) { state.probe.short_wait_hist[pm_hist_bucket(static_cast<uint64_t>(ms * 1e6))] += static_cast<uint64_t>(jobs); }
+  Reading state;
+  bool blind = false;
+
+ private:
+  const Clock& clock_;
+};
+
+class ScriptedController : public Controller {
+ public:
+  [[nodiscard]] std::string name() const override { return "scripted"; }
+  Decision decide(const Context&) override {
+    Decision d;
+    d.arm = wanted;
+    d.why = "script";
+    if (predicted) d.predicted = *predicted;
+    return d;
+  }
+  [[nodiscard]] bool literal() const override { return is_literal; }
+  ArmId wanted = kEevdf;
+  bool is_literal = false;
+  std::optional<std::array<double, kChoosable>> predicted;
+};
+
+class Notes : public Recorder {
+ public:
+  void on_window(const WindowRecord& window) override { windows.push_back(window); }
+  std::vector<WindowRecord> windows;
+};
+
+class FixedPin : public PinSource {
+ public:
+  Pin read() override { return pin; }
+  Pin pin;
+};
+
+class AgentTest : public testing::Test {
+ protected:
+  void start(const AgentOptions& options = {}) { agent.emplace(clock, sensor, swapper, controller, pin, notes, options); }
+  void go(int64_t ns) {
+    for (int64_t t = 0; t < ns; t += 50 * kMillisecond) {
+      clock.advance(50 * kMillisecond);
+      agent->tick(clock.now_ns());
+    }
+  }
+  FakeClock clock;
+  FakeHost host;
+  Swapper swapper{host, clock};
+  ScriptedSensor sensor{clock};
+  ScriptedController controller;
+  FixedPin pin;
+  Notes notes;
+  std::optional<Agent> agent;
+};
+
+TEST_F(AgentTest, SwapsWhenTheControllerAsksAndReadsBack) {
+  start();
+  controller.wanted = arm("las");
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("las"));
+  EXPECT_EQ(host.truth().phase, KernelState::Phase::kEnabled);
+  EXPECT_EQ(agent->swaps(), 1);
+}
+
+TEST_F(AgentTest, ShadowNeverTouchesTheKernel) {
+  start({.shadow = true, .guard = {}});
+  controller.wanted = arm("las");
+  go(2 * kSecond);
+  EXPECT_EQ(host.truth().phase, KernelState::Phase::kDisabled);
+  EXPECT_EQ(host.truth().enable_seq, 0u);
+  EXPECT_EQ(notes.windows.back().taken, arm("las"));
+}
+
+TEST_F(AgentTest, APinOutranksTheController) {
+  start();
+  controller.wanted = arm("las");
+  pin.pin.arm = arm("age");
+  go(2 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("age"));
+  EXPECT_EQ(notes.windows.back().held_back, "pinned by a person");
+  pin.pin = {.arm = std::nullopt, .releases = 1};
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("las"));
+}
+
+TEST_F(AgentTest, SysrqIsAVetoUntilReleased) {
+  start();
+  controller.wanted = arm("las");
+  go(1 * kSecond);
+  ASSERT_TRUE(host.sysrq());
+  go(3 * kSecond);
+  EXPECT_EQ(host.truth().phase, KernelState::Phase::kDisabled);
+  EXPECT_NE(notes.windows.back().held_back.find("SysRq-S"), std::string::npos);
+  pin.pin.releases = 1;
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("las"));
+}
+
+TEST_F(AgentTest, AForeignSchedulerIsNeverDisplaced) {
+  start();
+  ASSERT_TRUE(host.attach_foreign("bpfland_1.1"));
+  controller.wanted = arm("las");
+  pin.pin.arm = arm("age");  // not even for a person's pin: it was a person who attached it
+  go(3 * kSecond);
+  EXPECT_EQ(host.truth().ops, "bpfland_1.1");
+  EXPECT_NE(notes.windows.back().held_back.find("bpfland_1.1"), std::string::npos);
+  ASSERT_TRUE(host.detach_foreign());
+  pin.pin.arm.reset();
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("las"));
+}
+
+TEST_F(AgentTest, AnEjectionEndsOnEevdfAndKeepsAway) {
+  start();
+  controller.wanted = arm("las");
+  go(1 * kSecond);
+  ASSERT_TRUE(host.eject({.kind = 1026, .exit_code = 0, .reason = "runnable task stall", .message = "hog failed to run for 8 s"}));
+  go(5 * kSecond);
+  EXPECT_EQ(host.truth().phase, KernelState::Phase::kDisabled);
+  bool told = false;
+  for (const WindowRecord& w : notes.windows) told = told || (w.notice.ejection && w.notice.ejection->message == "hog failed to run for 8 s");
+  EXPECT_TRUE(told);
+}
+
+TEST_F(AgentTest, DwellAndHysteresisHoldSwapsBack) {
+  start();
+  controller.wanted = arm("las");
+  go(500 * kMillisecond);
+  controller.predicted = std::array<double, kChoosable>{};
+  controller.wanted = arm("sjf");  // predicted equal: no gain
+  go(2 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("las"));
+  EXPECT_NE(notes.windows.back().held_back.find("hysteresis"), std::string::npos);
+  (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.1;
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("sjf"));
+}
+
+TEST_F(AgentTest, ASwapThatCostsMoreThanItBringsIsNotMade) {
+  AgentOptions options;
+  options.expected_dwell_ns = 1 * kSecond;
+  options.hysteresis = 0;
+  start(options);
+  controller.wanted = arm("hyb");
+  go(1 * kSecond);
+  controller.predicted = std::array<double, kChoosable>{};
+  (*controller.predicted)[kEevdf] = -.01;  // 10 ms over the dwell; crossing to eevdf is taken to cost 100 ms until it is measured
+  controller.wanted = kEevdf;
+  go(300 * kMillisecond);
+  EXPECT_EQ(swapper.current(), arm("hyb"));
+  EXPECT_NE(notes.windows.back().held_back.find("more than it brings"), std::string::npos);
+}
+
+TEST_F(AgentTest, TheGuardLeavesAnArmAfterTwoBadCostWindowsAndQuarantinesIt) {
+  AgentOptions options;
+  options.guard.reference_ns = 10 * kMillisecond;  // limit 100 ms
+  start(options);
+  controller.wanted = arm("hyb");
+  go(1 * kSecond);
+  ASSERT_EQ(swapper.current(), arm("hyb"));
+  sensor.wait_short(500, 100);
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("hyb")) << "one bad window is not enough";
+  sensor.wait_short(500, 100);
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), kEevdf);
+  go(3 * kSecond);
+  EXPECT_EQ(swapper.current(), kEevdf) << "the controller still wants it, the quarantine holds";
+  EXPECT_NE(notes.windows.back().held_back.find("quarantined"), std::string::npos);
+  go(10 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("hyb")) << "and ends";
+}
+
+TEST_F(AgentTest, TheGuardSeesStarvationBeforeAnyWaitHasEnded) {
+  AgentOptions options;
+  options.guard.reference_ns = 10 * kMillisecond;
+  start(options);
+  controller.wanted = arm("hyb");
+  go(1 * kSecond);
+  sensor.state.oldest_short_wait_ns = 900 * kMillisecond;  // nothing in the histogram
+  go(2 * kSecond);
+  EXPECT_EQ(swapper.current(), kEevdf);
+}
+
+TEST_F(AgentTest, WithoutEyesNothingIsDecidedAndAfterASecondItIsEevdf) {
+  start();
+  controller.wanted = arm("las");
+  go(1 * kSecond);
+  const size_t windows = notes.windows.size();
+  sensor.blind = true;
+  go(500 * kMillisecond);
+  EXPECT_EQ(swapper.current(), arm("las"));
+  go(1 * kSecond);
+  EXPECT_EQ(host.truth().phase, KernelState::Phase::kDisabled);
+  EXPECT_EQ(notes.windows.size(), windows);
+}
+
+TEST(PinFile, RoundTripAndDamage) {
+  const std::string path = testing::TempDir() + "pointsman_pin_test";
+  ASSERT_TRUE(write_pin(path, {.arm = find_arm("las").value(), .releases = 3}));
+  auto pin = read_pin(path);
+  ASSERT_TRUE(pin);
+  EXPECT_EQ(pin->arm, find_arm("las").value());
+  EXPECT_EQ(pin->releases, 3u);
+  ASSERT_TRUE(write_file(path, "nosuch\n1\n"));
+  auto wrong = read_pin(path);
+  ASSERT_FALSE(wrong);
+  EXPECT_EQ(wrong.error().code, ErrorCode::kCorrupt);
+  ASSERT_TRUE(write_file(path, ""));
+  EXPECT_FALSE(read_pin(path));
+  EXPECT_FALSE(PinFile(path).read().arm) << "a damaged pin pins nothing";
+}
+
+}  // namespace
+}  // namespace pointsman
