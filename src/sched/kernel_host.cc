@@ -158,12 +158,12 @@ Result<SwapTimes> KernelHost::attach(int policy) {
   state.exit.reason[0] = 0;
   state.exit.message[0] = 0;
   const int64_t began = clock_.now_ns();
-  watch_warm_swap(true);
   int64_t attach_began = 0;
   int64_t attach_ended = 0;
   Result<BpfLink> link = [&] {
     std::optional<Haste::Hold> hold;
     if (options_.haste) hold.emplace(haste_);
+    watch_warm_swap(true);
     attachments_++;
     attach_began = clock_.now_ns();
     auto attached_link = object_.attach_struct_ops("portfolio");
@@ -181,12 +181,12 @@ Result<SwapTimes> KernelHost::attach(int policy) {
 Result<SwapTimes> KernelHost::detach() {
   if (!attached()) return fail(ErrorCode::kNotFound, "{} is not attached", kPortfolioOps);
   const int64_t began = clock_.now_ns();
-  watch_warm_swap(true);
   int64_t detach_began = 0;
   int64_t detach_ended = 0;
   {
     std::optional<Haste::Hold> hold;
     if (options_.haste) hold.emplace(haste_);
+    watch_warm_swap(true);
     detach_began = clock_.now_ns();
     link_.reset();
     detach_ended = clock_.now_ns();

@@ -1,7 +1,9 @@
 #include "sched/priority.h"
 
 #include <sched.h>
+#include <sys/resource.h>
 
+#include <cerrno>
 #include <filesystem>
 
 #include "base/file.h"
@@ -10,6 +12,7 @@ namespace pointsman {
 namespace {
 
 constexpr int kPriority = 2;  // above other real-time work of the lowest rank, below all that chose a rank
+constexpr int kMostUrgentNice = -20;
 
 Result<Unit> poke(const std::string& path, const std::string& value) { return poke_file(path, value); }
 
@@ -28,18 +31,22 @@ Haste::Haste(std::string procfs, std::string sysfs) : sysfs_(std::move(sysfs)) {
     const std::string name = entry.path().filename();
     if (name.empty() || name.find_first_not_of("0123456789") != std::string::npos) continue;
     const auto comm = read_file(entry.path() / "comm");
-    if (comm && (comm->starts_with("rcu_") || comm->starts_with("rcuc/") || comm->starts_with("rcub/"))) threads_.push_back(std::stoi(name));
+    // kthreadd too: every attachment makes a thread of its own, which begins its life with its parent's rank.
+    if (comm && (comm->starts_with("rcu_") || comm->starts_with("rcuc/") || *comm == "kthreadd\n")) threads_.push_back(std::stoi(name));
   }
 }
 
 Haste::Hold::Hold(const Haste& haste) : haste_(haste) {
   for (const pid_t pid : haste.threads_) {
-    const int policy = ::sched_getscheduler(pid);
-    sched_param parameters{};
-    if (policy != SCHED_OTHER || ::sched_getparam(pid, &parameters) != 0) continue;
+    if (::sched_getscheduler(pid) != SCHED_OTHER) continue;
+    errno = 0;
+    const int nice = ::getpriority(PRIO_PROCESS, static_cast<id_t>(pid));
     sched_param raised{};
     raised.sched_priority = kPriority;
-    if (::sched_setscheduler(pid, SCHED_FIFO, &raised) == 0) raised_.push_back({pid, policy, parameters.sched_priority});
+    if (errno != 0 || ::sched_setscheduler(pid, SCHED_FIFO, &raised) != 0) continue;
+    raised_.push_back({pid, nice});
+    // A kernel thread that has just begun makes itself an ordinary task before it reports for work, and keeps kthreadd's nice value while it does.
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kMostUrgentNice);
   }
   for (const auto& [name, value] : {std::pair<const char*, const char*>{"/kernel/rcu_expedited", "1"}}) {
     const std::string path = haste.sysfs_ + name;
@@ -51,9 +58,9 @@ Haste::Hold::Hold(const Haste& haste) : haste_(haste) {
 Haste::Hold::~Hold() {
   for (const auto& setting : changed_) static_cast<void>(poke(setting.path, setting.value));
   for (const auto& before : raised_) {
-    sched_param parameters{};
-    parameters.sched_priority = before.priority;
-    ::sched_setscheduler(before.pid, before.policy, &parameters);
+    sched_param ordinary{};
+    ::sched_setscheduler(before.pid, SCHED_OTHER, &ordinary);
+    ::setpriority(PRIO_PROCESS, static_cast<id_t>(before.pid), before.nice);
   }
 }
 

@@ -34,8 +34,7 @@ class Haste {
     const Haste& haste_;
     struct Before {
       pid_t pid;
-      int policy;
-      int priority;
+      int nice;
     };
     std::vector<Before> raised_;
     struct Setting {

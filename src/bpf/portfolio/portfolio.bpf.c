@@ -91,6 +91,11 @@ static __always_inline void note_running(s32 cpu, struct task_struct *p, struct 
   c->takeable = !is_kthread(p);
 }
 
+// Pushed aside inside an RCU read-side critical section: every grace period of the kernel waits until it has run on.
+static __always_inline bool holds_up_rcu(struct task_struct *p) {
+  return bpf_core_field_exists(p->rcu_read_lock_nesting) && p->rcu_read_lock_nesting > 0;
+}
+
 // Takes the CPU whose task has the worst key from it, when the woken task's is better by more than the margin.
 static __always_inline void preempt_worst(struct task_struct *p, u32 policy, u64 key, u64 now) {
   u64 margin = pm_manners_of(policy).margin, worst = 0;
@@ -146,6 +151,10 @@ void BPF_PROG(pm_enqueue, struct task_struct *p, u64 enq_flags) {
   u32 policy = active_policy(0);
   take_place(t, now);
   struct pm_rank r = rank(policy, p, t);
+  if (holds_up_rcu(p)) {
+    scx_bpf_dsq_insert(p, aged_queue_of(0), 1 * PM_MS, enq_flags);
+    return;
+  }
   scx_bpf_dsq_insert_vtime(p, queue_of(0, policy), r.slice, r.key, enq_flags);
   if (active_policy(0) != policy) __sync_fetch_and_or(&G.dirty, 1ull << policy);
   if (!(enq_flags & SCX_ENQ_CPU_SELECTED)) {
@@ -422,10 +431,14 @@ int flip(struct pm_flip_args *args) {
   bpf_rcu_read_lock();
   drain(policy);
   bpf_rcu_read_unlock();
-  // A slice given by the old policy may be long: every CPU asks the new one now.
+  // A slice given by the old policy may be long: every CPU asks the new one now. Where a real-time task runs, as here, the one that it pushed aside waits in the
+  // CPU's own queue with the rest of its slice, out of the kick's reach.
   bpf_for(i, 0, PM_MAX_CPUS) {
     if (i >= pm_nr_cpu) break;
-    if (S.online & (1ull << (i & 63))) scx_bpf_kick_cpu(i, SCX_KICK_PREEMPT);
+    if (!(S.online & (1ull << (i & 63)))) continue;
+    u64 local = SCX_DSQ_LOCAL_ON | i;
+    if (bpf_ksym_exists(scx_bpf_dsq_reenq) && scx_bpf_dsq_nr_queued(local) > 0) scx_bpf_dsq_reenq(local, SCX_REENQ_ANY);
+    scx_bpf_kick_cpu(i, SCX_KICK_PREEMPT);
   }
   S.moved += S.swap_moved;
   S.swap_done = scx_bpf_now();
