@@ -51,6 +51,7 @@ Result<Unit> run(const Options& options) {
                                     static_cast<double>(result->agent.rss_bytes) / 1e6, result->results_hash));
   table.notes.push_back(fmt::format("{:.2f} virtual s in {:.2f} CPU s of the host ({:.2f} virtual s a CPU s)", result->virtual_seconds, result->cpu_seconds,
                                     result->virtual_seconds / result->cpu_seconds));
+  table.notes.push_back("portfolio: " + result->portfolio.dump());
   if (!result->distrust.empty()) table.notes.push_back("NOT TO BE AVERAGED: " + result->distrust);
   if (options.windows && !options.json.emit().json)
     for (const WindowRow& w : result->windows)

@@ -242,6 +242,8 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
   swapper.check();
   const KernelState& kernel = swapper.kernel();
   const AgentCost cost = agent.cost();
+  uint64_t preempts = 0;
+  for (int cpu = 0; cpu < PM_MAX_CPUS; ++cpu) preempts += host_->shared().cpu[cpu].preempts;
   const nlohmann::json summary = {{"plan", fmt::format("{:016x}", plan->hash())},
                                   {"makespan_ns", record->makespan_ns},
                                   {"dispatch_lag_p99_ns", record->dispatch_lag_p99_ns},
@@ -250,6 +252,7 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
                                   {"final_ops", kernel.ops},
                                   {"final_policy", kernel.policy},
                                   {"final_arm", swapper.current() ? arm_name(*swapper.current()) : "none"},
+                                  {"portfolio", {{"preempts", preempts}, {"moved", uint64_t{host_->shared().moved}}, {"aged", uint64_t{host_->shared().aged}}, {"rescues", uint64_t{host_->shared().rescues}}}},
                                   {"agent",
                                    {{"cpu_ns", cost.cpu_ns},
                                     {"elapsed_ns", cost.elapsed_ns},
@@ -318,6 +321,7 @@ Result<EpisodeResult> run_episode(const Snapshot& snapshot, const EpisodeRequest
     result.makespan_ns = summary->at("makespan_ns");
     result.dispatch_lag_p99_ns = summary->at("dispatch_lag_p99_ns");
     result.final_ops = summary->at("final_ops");
+    result.portfolio = summary->at("portfolio");
     const nlohmann::json& agent = summary->at("agent");
     result.agent = {.cpu_ns = agent.at("cpu_ns"),
                     .elapsed_ns = agent.at("elapsed_ns"),

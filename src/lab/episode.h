@@ -53,6 +53,7 @@ struct EpisodeResult {
   std::vector<JobRecord> jobs;
   std::vector<WindowRow> windows;
   AgentCost agent;
+  nlohmann::json portfolio;  // its own counts: wake-ups that took a CPU, tasks moved by flips, rescued, aged
   int64_t makespan_ns = 0, dispatch_lag_p99_ns = 0;
   std::string final_ops;   // what the kernel said was attached at the end; empty: eevdf
   std::string distrust;    // why this run must not be averaged (self-test, dispatcher's lag, unfinished jobs); empty: none

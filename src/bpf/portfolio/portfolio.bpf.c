@@ -93,7 +93,10 @@ static __always_inline void note_running(s32 cpu, struct task_struct *p, struct 
 
 // Pushed aside inside an RCU read-side critical section: every grace period of the kernel waits until it has run on.
 static __always_inline bool holds_up_rcu(struct task_struct *p) {
-  return bpf_core_field_exists(p->rcu_read_lock_nesting) && p->rcu_read_lock_nesting > 0;
+  if (!bpf_core_field_exists(p->rcu_read_lock_nesting)) return false;
+  // A task that is being switched out still is `current`, and this very program runs inside a read-side section of its own.
+  int own = p == bpf_get_current_task_btf() ? 1 : 0;
+  return p->rcu_read_lock_nesting > own;
 }
 
 // Takes the CPU whose task has the worst key from it, when the woken task's is better by more than the margin.
