@@ -11,10 +11,10 @@
 #include "cli/project.h"
 #include "cli/statistics.h"
 #include "cli/verb.h"
-#include "lab/oracle.h"
 #include "lab/splits.h"
 #include "learn/from_ledger.h"
 #include "learn/model.h"
+#include "learn/oracle.h"
 #include "report/progress.h"
 #include "store/matrix_file.h"
 
@@ -26,6 +26,8 @@ namespace {
 constexpr std::array<uint64_t, 2> kScenarioSeeds = {1, 2};
 constexpr uint64_t kHeldOutSeed = 1;
 constexpr int kPhases = 6;
+// What the oracle takes a swap to cost: hot as measured, warm as measured under load.
+constexpr int64_t kHotSwapNs = 2'000'000, kWarmSwapNs = 150'000'000;
 
 struct Options {
   LabOptions lab;
@@ -64,18 +66,25 @@ Result<Stage> prepare(const Options& options, const std::vector<LedgerRun>& matr
     stage.scenarios.push_back(std::move(*scenario));
     stage.splits.emplace_back("test-families");
   }
-  const FamilyCosts costs = family_costs_of(matrix);
+  // No window is left out: the oracle and the static choice only need the costs.
+  auto everything = dataset_of(matrix, {});
+  if (!everything) return fail(everything.error().at("the matrix"));
+  const auto costs = family_costs(everything->dataset);
   for (const Scenario& scenario : stage.scenarios) {
-    auto plan = oracle_plan(scenario, costs, {});
+    std::vector<OraclePhase> phases;
+    int64_t at_ns = 0;
+    for (const Phase& phase : scenario.phases) {
+      phases.push_back({phase.family, at_ns, phase.length_ns});
+      at_ns += phase.length_ns;
+    }
+    auto plan = oracle_schedule(phases, costs, {.hot_swap_ns = kHotSwapNs, .warm_swap_ns = kWarmSwapNs});
     if (!plan) return fail(plan.error());
     stage.oracles.push_back(std::move(*plan));
   }
-  // The static arm that the training data would have chosen: families count equally.
-  ArmCosts sum{};
-  for (const auto& [family, by_arm] : costs)
-    if (!is_held_out(family))
-      for (size_t arm = 0; arm < kChoosable; ++arm) sum[arm] += by_arm[arm];
-  stage.train_static = arms()[static_cast<size_t>(std::min_element(sum.begin(), sum.end()) - sum.begin())].name;
+  Dataset train;
+  for (Block& block : everything->dataset.blocks)
+    if (split_of(block.family, block.seed) == "train") train.blocks.push_back(std::move(block));
+  stage.train_static = arms()[static_cast<size_t>(best_static(train))].name;
   return stage;
 }
 

@@ -2,8 +2,11 @@
 
 #include <memory>
 
+#include "base/file.h"
 #include "lab/episode.h"
 #include "lab/guest.h"
+#include "sched/priority.h"
+#include "sched/swap_storm.h"
 
 namespace pointsman {
 
@@ -30,6 +33,25 @@ void run_guest() {
   jobs["episode"] = [ensure_stage](const nlohmann::json& request, FrameWriter& out) -> Result<Unit> {
     if (auto ready = ensure_stage(); !ready) return ready;
     return stage->run(request, out);
+  };
+  jobs["storm"] = [](const nlohmann::json& request, FrameWriter& out) -> Result<Unit> {
+    auto options = storm_options_from(request.at("storm"));
+    if (!options) return fail(options.error());
+    if (auto outranked = outrank_ordinary_tasks(); !outranked) return fail(outranked.error());
+    std::string object;  // another build of the portfolio, brought along: the negative control of the tests
+    KernelHost::Options host_options;
+    if (const std::string path = request.value("object", ""); !path.empty()) {
+      auto bytes = read_file(path);
+      if (!bytes) return fail(bytes.error());
+      object = std::move(*bytes);
+      host_options.object = {reinterpret_cast<const unsigned char*>(object.data()), object.size()};
+    }
+    SystemClock clock;
+    auto host = KernelHost::open(host_options, clock);
+    if (!host) return fail(host.error());
+    auto result = swap_storm(**host, clock, *options);
+    if (!result) return fail(result.error());
+    return out.send_json("storm", *result);
   };
   ExecHooks exec;
   exec.before = [ensure_stage](const nlohmann::json& request, FrameWriter&) -> Result<Unit> {

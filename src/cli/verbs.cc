@@ -12,6 +12,7 @@ void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
 void add_lab_matrix(CLI::App& app, int& exit_code);
 void add_lab_run(CLI::App& app, int& exit_code);
+void add_lab_swap_bench(CLI::App& app, int& exit_code);
 void add_lab_trial(CLI::App& app, int& exit_code);
 void add_lab_verify(CLI::App& app, int& exit_code);
 void add_man(CLI::App& app, int& exit_code);
@@ -32,6 +33,7 @@ constexpr std::array kVerbs = {
     Verb{"lab trial", "Does this kernel load our scheduler?", add_lab_trial},
     Verb{"lab verify", "Is the lab exact on this machine?", add_lab_verify},
     Verb{"lab run", "Run any program as the workload", add_lab_run},
+    Verb{"lab swap-bench", "Measure what swaps cost", add_lab_swap_bench},
     Verb{"lab episode", "Run one scenario under one controller", add_lab_episode},
     Verb{"completion", "Print a completion script for a shell", add_completion},
     Verb{"man", "Print the manual page", add_man},

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 namespace pointsman {
 
@@ -16,6 +17,18 @@ std::string_view split_of(std::string_view family, uint64_t seed) {
   if (is_held_out(family)) return "test-families";
   if (seed >= kFirstTestSeed) return "test-seeds";
   return seed >= kFirstValidationSeed ? "validation" : "train";
+}
+
+Result<Scenario> draw_held_out_scenario(uint64_t seed, int64_t phase_ns) {
+  std::vector<std::string_view> names(kHeldOut.begin(), kHeldOut.end());
+  // Lengths come from the common rule: a scenario of as many phases, of which only the families are replaced.
+  auto scenario = draw_scenario("mixed", seed, static_cast<int>(names.size()), phase_ns);
+  if (!scenario) return scenario;
+  Rng rng(seed, "held-out order");
+  for (size_t i = names.size(); i > 1; --i) std::swap(names[i - 1], names[rng.below(i)]);
+  for (size_t i = 0; i < names.size(); ++i) scenario->phases[i].family = names[i];
+  scenario->name = fmt::format("held-out-{}", seed);
+  return scenario;
 }
 
 }  // namespace pointsman

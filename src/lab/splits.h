@@ -5,6 +5,8 @@
 #include <span>
 #include <string_view>
 
+#include "workload/scenario.h"
+
 namespace pointsman {
 
 // Families that no training, no choice of features, thresholds or hyper-parameters has ever seen.
@@ -15,5 +17,8 @@ inline constexpr uint64_t kFirstTrainSeed = 1, kFirstValidationSeed = 100, kFirs
 
 // train (seeds below 100), validation (100..999), test-seeds (from 1000 on), or test-families, whatever the seed.
 std::string_view split_of(std::string_view family, uint64_t seed);
+
+// The held-out families, each once, in an order drawn by seed; phase lengths as draw_scenario has them.
+Result<Scenario> draw_held_out_scenario(uint64_t seed, int64_t phase_ns);
 
 }  // namespace pointsman
