@@ -361,8 +361,8 @@ std::vector<JobOutcome> EpisodeResult::outcomes() const {
   out.reserve(jobs.size());
   for (size_t i = 0; i < jobs.size(); ++i) {
     if (jobs[i].completed_ns < 0) continue;
-    out.push_back({.tat_ns = jobs[i].completed_ns - plan.jobs[i].planned_ns,
-                   .rt_ns = jobs[i].first_run_ns - plan.jobs[i].planned_ns,
+    out.push_back({.tat_ns = jobs[i].completed_ns - jobs[i].planned_ns,
+                   .rt_ns = jobs[i].first_run_ns - jobs[i].planned_ns,
                    .service_ns = plan.jobs[i].service_ns,
                    .kind = plan.jobs[i].kind,
                    .phase = plan.jobs[i].phase});
