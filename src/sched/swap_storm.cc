@@ -246,6 +246,51 @@ void exercise_kernel(Clock& clock, Tally& tally) {
 
 }  // namespace
 
+Result<StormOptions> storm_options_from(const nlohmann::json& request) {
+  StormOptions options;
+  std::optional<Error> wrong;
+  const auto integer = [&](const char* key, int64_t low, int64_t high, auto&& take) {
+    const auto found = request.find(key);
+    if (found == request.end()) return;
+    if (!found->is_number_integer() || found->get<int64_t>() < low || found->get<int64_t>() > high) {
+      if (!wrong) wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: {} is {}, allowed are {} to {}", key, found->dump(), low, high)};
+      return;
+    }
+    take(found->get<int64_t>());
+  };
+  const auto flag = [&](const char* key, bool& where) {
+    const auto found = request.find(key);
+    if (found == request.end()) return;
+    if (found->is_boolean()) where = found->get<bool>();
+    else if (!wrong) wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: {} is {}, allowed are true and false", key, found->dump())};
+  };
+  const auto count = [](int& where) { return [&where](int64_t value) { where = static_cast<int>(value); }; };
+  integer("hogs", 0, 10'000, count(options.crowd.hogs));
+  integer("nappers", 0, 10'000, count(options.crowd.nappers));
+  integer("io", 0, 10'000, count(options.crowd.io));
+  integer("work_ms", 0, 3'600'000, [&](int64_t value) { options.crowd.work_ns = value * kMillisecond; });
+  integer("seed", 0, INT64_MAX, [&](int64_t value) { options.crowd.seed = static_cast<uint64_t>(value); });
+  flag("varied", options.crowd.varied);
+  integer("policy", 0, PM_POLICIES - 1, count(options.first_policy));
+  integer("period_us", 100, 60'000'000, [&](int64_t value) { options.period_ns = value * kMicrosecond; });
+  integer("most_swaps", 0, 1 << 30, count(options.most_swaps));
+  flag("hotplug", options.hotplug);
+  flag("kernel_work", options.kernel_work);
+  integer("limit_s", 1, 3600, [&](int64_t value) { options.limit_ns = value * kSecond; });
+  if (const auto swap = request.find("swap"); swap != request.end()) {
+    using Swap = StormOptions::Swap;
+    bool known = false;
+    for (const Swap candidate : {Swap::kNone, Swap::kFlip, Swap::kStore, Swap::kCross}) {
+      if (*swap != name_of(candidate)) continue;
+      options.swap = candidate;
+      known = true;
+    }
+    if (!known && !wrong) wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: swap is {}, allowed are none, flip, store, cross", swap->dump())};
+  }
+  if (wrong) return fail(*wrong);
+  return options;
+}
+
 Result<nlohmann::json> swap_storm(KernelHost& host, Clock& clock, const StormOptions& options) {
   if (auto outranks = outrank_ordinary_tasks(); !outranks) return fail(outranks.error());
   const int cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_CONF));
@@ -277,7 +322,10 @@ Result<nlohmann::json> swap_storm(KernelHost& host, Clock& clock, const StormOpt
     if (now >= next_swap) {
       swap_once(host, options, rng, tally);
       // A late swap does not make the next ones come faster.
-      next_swap = tally.swaps >= options.most_swaps ? INT64_MAX : std::max(next_swap + options.period_ns, clock.now_ns() + 1);
+      next_swap += options.period_ns;
+      if (next_swap <= clock.now_ns()) next_swap = clock.now_ns() + options.period_ns;
+      if (tally.swaps >= options.most_swaps) next_swap = INT64_MAX;
+      if (options.swap == StormOptions::Swap::kStore && clock.now_ns() > began + kSecond) next_swap = INT64_MAX;
     }
     if (now >= next_cycle) {
       if (auto poked = poke_file(last_cpu, last_cpu_online ? "0" : "1"); !poked) tally.note(poked.error());

@@ -26,7 +26,7 @@ struct StormOptions {
   enum class Swap {
     kNone,   // the first arm all the time
     kFlip,   // hot swaps among all policies
-    kStore,  // plain stores into the shared memory, three policies at once, as no user should do it
+    kStore,  // plain stores into the shared memory, three policies at once, as no user should do it, for one second: what lies in a forgotten queue then stays there
     kCross,  // warm swaps: to eevdf and back
   } swap = Swap::kFlip;
   int first_policy = PM_RR;
@@ -36,6 +36,10 @@ struct StormOptions {
   bool kernel_work = false;  // grace periods and bound workers are waited for all along, and timed
   int64_t limit_ns = 120 * kSecond;  // then what is not done stays undone, and is killed
 };
+
+// From {"swap": "none|flip|store|cross", "policy", "period_us", "most_swaps", "hotplug", "kernel_work", "limit_s", "hogs", "nappers", "io", "work_ms", "varied", "seed"},
+// all optional. Errors: kInvalidArgument, with the key and what is allowed.
+Result<StormOptions> storm_options_from(const nlohmann::json& request);
 
 // One storm. The portfolio is attached at the beginning and detached at the end.
 // {swap, period_us, swaps, jobs, done, outside_mask, work_cpu_s, makespan_s, state, ops, ejection?, call_us, first_dispatch_us, all_cpus_us, detach_ms, attach_ms,
