@@ -29,7 +29,9 @@ std::string doubts(const RunResult& run) {
 Result<Image> image_for(const ExecOptions& options) {
   auto own = files_of_command(options.command, options.files);
   if (!own) return fail(own.error());
-  ImageOptions image{.kernel = options.machine.kernel, .files = options.files};
+  ImageOptions image;
+  image.kernel = options.machine.kernel;
+  image.files = options.files;
   image.files.insert(image.files.end(), own->begin(), own->end());
   return Image::build(image);
 }

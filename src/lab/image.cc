@@ -69,8 +69,7 @@ Result<Unit> add_brought(Cpio& cpio, const BroughtFile& file) {
   if (!fs::is_directory(file.host, error)) return add_one(cpio, file.host, guest, true);
   cpio.add_directory(below_root(guest));
   for (fs::recursive_directory_iterator at(file.host, error), end; !error && at != end; at.increment(error)) {
-    const std::string to = guest + "/" + fs::relative(at->path(), file.host, error).string();
-    if (error) break;
+    const std::string to = guest + "/" + at->path().lexically_relative(file.host).string();
     if (at->is_symlink(error)) {
       cpio.add_symlink(below_root(to), fs::read_symlink(at->path(), error).string());
     } else if (at->is_directory(error)) {

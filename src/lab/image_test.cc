@@ -28,6 +28,8 @@ class ImageFiles : public testing::Test {
     image.replace(0x1200, version.size(), version);
     return image;
   }
+  // Images are too large to be printed.
+  static bool holds(const Image& image, const std::string& text) { return image.content().find(text) != std::string::npos; }
   std::string folder_;
 };
 
@@ -102,9 +104,9 @@ TEST_F(ImageFiles, BuildsAndNamesWhatIsMissing) {
   }
   auto image = Image::build(options);
   ASSERT_TRUE(image) << image.error().message;
-  EXPECT_THAT(image->content(), HasSubstr("boot/config-9.9.9-test"));
-  EXPECT_THAT(image->content(), HasSubstr("zram's code"));
-  EXPECT_THAT(image->content(), testing::Not(HasSubstr("Module signature appended")));
+  EXPECT_TRUE(holds(*image, "boot/config-9.9.9-test"));
+  EXPECT_TRUE(holds(*image, "zram's code"));
+  EXPECT_FALSE(holds(*image, "Module signature appended"));
   EXPECT_EQ(image->hash(), Image::build(options)->hash());
   options.binary = "/bin/sh";
   auto dynamic = Image::build(options);
@@ -117,10 +119,10 @@ TEST_F(ImageFiles, BuildsAndNamesWhatIsMissing) {
   options.files = {{.host = folder_ + "/tree", .guest = "/srv/tree"}, {.host = "/bin/sh", .guest = "/opt/shell"}};
   auto with_files = Image::build(options);
   ASSERT_TRUE(with_files) << with_files.error().message;
-  EXPECT_THAT(with_files->content(), HasSubstr("inside the tree"));
-  EXPECT_THAT(with_files->content(), HasSubstr("srv/tree/link"));
-  EXPECT_THAT(with_files->content(), HasSubstr("opt/shell"));
-  EXPECT_THAT(with_files->content(), HasSubstr("libc.so.6"));
+  EXPECT_TRUE(holds(*with_files, "inside the tree"));
+  EXPECT_TRUE(holds(*with_files, "srv/tree/link"));
+  EXPECT_TRUE(holds(*with_files, "opt/shell"));
+  EXPECT_TRUE(holds(*with_files, "libc.so.6"));
   EXPECT_NE(with_files->hash(), image->hash());
 }
 

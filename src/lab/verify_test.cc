@@ -61,9 +61,9 @@ TEST(Exec, ReadsWhatTheGuestSaid) {
 }
 
 TEST(Exec, DoubtsAreSaid) {
-  EXPECT_THAT(read_exec(run_with({{"good", false}}, {})).distrust, HasSubstr("self-test before"));
+  EXPECT_THAT(read_exec(run_with({{"good", false}}, nlohmann::json::object())).distrust, HasSubstr("self-test before"));
   EXPECT_THAT(read_exec(run_with({{"good", true}}, {{"kernel_complaints", 512}})).distrust, HasSubstr("kernel warned"));
-  RunResult run = run_with({{"good", true}}, {});
+  RunResult run = run_with({{"good", true}}, nlohmann::json::object());
   run.frames.push_back({"beside", R"({"good":false,"mean_us":27000.0})"});
   EXPECT_THAT(read_exec(std::move(run)).distrust, HasSubstr("27000 us"));
 }
