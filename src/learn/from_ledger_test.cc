@@ -23,7 +23,7 @@ LedgerRun run(const std::string& controller, double log_slowdown, uint64_t seed 
     out.costs.push_back(costs);
   }
   for (int w = 1; w <= 4; ++w) {
-    LedgerWindow window{.end_ns = 250'000'000 * w, .arm = controller, .idle = w == 2};
+    LedgerWindow window{.end_ns = int64_t{250'000'000} * w, .arm = controller, .idle = w == 2};
     window.features.assign(kFeatures, static_cast<float>(w));
     out.windows.push_back(window);
   }

@@ -51,9 +51,11 @@ LedgerRun sample_run(uint64_t seed, const std::string& controller = "las", int w
   run.costs[1].phase = 0;
   run.costs[1].kind = 3;
   for (int i = 0; i < windows; ++i) {
-    run.windows.push_back(
-        {.end_ns = 250'000'000 * (i + 1), .arm = controller, .idle = i == 0, .features = {1.5f, -0.f, 3e-9f * static_cast<float>(i)}});
-    run.decisions.push_back({.at_ns = 250'000'000 * (i + 1),
+    run.windows.push_back({.end_ns = int64_t{250'000'000} * (i + 1),
+                           .arm = controller,
+                           .idle = i == 0,
+                           .features = {1.5f, -0.f, 3e-9f * static_cast<float>(i)}});
+    run.decisions.push_back({.at_ns = int64_t{250'000'000} * (i + 1),
                              .arm = "age",
                              .taken = "las",
                              .propensity = 1.0 / 6,

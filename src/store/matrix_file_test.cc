@@ -54,8 +54,10 @@ std::vector<LedgerRun> sample_matrix(int families, int seeds, int windows = 15) 
         std::vector<float> centre(20);
         for (float& x : centre) x = static_cast<float>(rng.uniform(0, 10));
         for (int w = 0; w < windows; ++w) {
-          LedgerWindow window{
-              .end_ns = 250'000'000 * (w + 1) + static_cast<int64_t>(rng.below(100000)), .arm = arm, .idle = false, .features = centre};
+          LedgerWindow window{.end_ns = int64_t{250'000'000} * (w + 1) + static_cast<int64_t>(rng.below(100000)),
+                              .arm = arm,
+                              .idle = false,
+                              .features = centre};
           for (float& x : window.features) x += static_cast<float>(rng.normal());
           run.windows.push_back(window);
         }
