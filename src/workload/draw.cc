@@ -44,9 +44,12 @@ std::vector<int64_t> Drawing::poisson(std::string_view purpose, double rate_hz) 
   int64_t t = from_ns();
   for (uint64_t i = 0;; ++i) {
     t += std::max<int64_t>(1, rounded(rng(purpose, i).exponential(1e9 / rate_hz)));
-    if (t >= to_ns()) return moments;
+    if (t >= to_ns()) break;
     moments.push_back(t);
   }
+  // A short phase of a rare kind would often be empty, and a phase without jobs has no cost to compare.
+  if (moments.empty()) moments.push_back(from_ns() + static_cast<int64_t>(rng(purpose).below(static_cast<uint64_t>(length_ns()))));
+  return moments;
 }
 
 std::vector<int64_t> Drawing::periodic(std::string_view purpose, uint64_t index, int64_t period_ns, double jitter) const {

@@ -70,7 +70,7 @@ class Drawing {
   // A time with this mean; sigma 0: the mean itself. Never below 20 us.
   [[nodiscard]] int64_t lognormal_ns(std::string_view purpose, uint64_t index, double mean_ns, double sigma) const;
 
-  // Moments of a Poisson process in [from, to).
+  // Moments of a Poisson process in [from, to), at least one.
   [[nodiscard]] std::vector<int64_t> poisson(std::string_view purpose, double rate_hz) const;
   // Expiries of timer `index`, first at a random point of its period, each late by up to `jitter` of it; all in [from, to).
   [[nodiscard]] std::vector<int64_t> periodic(std::string_view purpose, uint64_t index, int64_t period_ns, double jitter) const;

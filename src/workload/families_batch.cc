@@ -8,13 +8,16 @@ namespace pointsman {
 
 namespace {
 
+// Jobs handed in together still arrive one after another, no faster than the dispatcher can fork on a slow machine.
+constexpr int64_t kTogetherNs = 400 * kMicrosecond;
+
 void draw_batch(const DrawContext& context, Plan& plan) {
   Drawing d(context, plan);
   for (const Wave& wave : d.waves()) {
     const int jobs = d.scaled("jobs", wave.share);
     for (int i = 0; i < jobs; ++i) {
       const int64_t work = d.lognormal_ns("service", Drawing::in_wave(wave, static_cast<uint64_t>(i)), static_cast<double>(d.ns("service_ms")), d.at("sigma"));
-      d.add_process("job", wave.at_ns + i * 100 * kMicrosecond, work);
+      d.add_process("job", wave.at_ns + i * kTogetherNs, work);
     }
   }
 }
@@ -24,7 +27,7 @@ void draw_batchio(const DrawContext& context, Plan& plan) {
   for (const Wave& wave : d.waves()) {
     const int jobs = d.scaled("jobs", wave.share);
     for (int i = 0; i < jobs; ++i) {
-      const int64_t planned = wave.at_ns + i * 100 * kMicrosecond;
+      const int64_t planned = wave.at_ns + i * kTogetherNs;
       const uint32_t job = d.add_job("job", planned, d.ns("service_ms"));
       d.add_task({.start_ns = planned}, Script().begin(job).burn_in_bursts(d.ns("service_ms"), d.ns("burst_ms"), d.ns("io_ms")).end(job));
     }

@@ -150,7 +150,7 @@ void draw_gamehost(const DrawContext& context, Plan& plan) {
   const int worlds = d.scaled("worlds");
   add_servers(d, "tick", worlds, "tick_ms", "tick_period_ms", 0.02, d.at("sigma"));
   const auto chat = d.poisson("chat", d.rate("chat_rate_hz"));
-  if (!chat.empty()) d.add_timer_server("chat", chat, "chat_ms", d.at("sigma"), 0, {.start_ns = d.from_ns()});
+  d.add_timer_server("chat", chat, "chat_ms", d.at("sigma"), 0, {.start_ns = d.from_ns()});
   const auto matches = d.poisson("match", d.rate("match_rate_hz"));
   for (size_t i = 0; i < matches.size(); ++i) {
     d.add_process("match", matches[i], d.lognormal_ns("match work", i, static_cast<double>(d.ns("match_ms")), d.at("sigma")));

@@ -16,8 +16,8 @@ void draw_memory(const DrawContext& context, Plan& plan) {
   const int64_t bytes = pages(d.at("megabytes") * 1048576);
   for (size_t i = 0; i < planned.size(); ++i) {
     const int rounds = d.count("rounds");
-    int64_t burst = d.lognormal_ns("work", i, static_cast<double>(d.ns("work_ms")), d.at("sigma")) / rounds;
-    const uint32_t job = d.add_job("job", planned[i], (burst + bytes / kPageBytes * kPageCostNs) * rounds);
+    const int64_t burst = d.lognormal_ns("work", i, static_cast<double>(d.ns("work_ms")), d.at("sigma")) / rounds;
+    const uint32_t job = d.add_job("job", planned[i], burst * rounds + bytes / kPageBytes * (rounds * kPageCostNs + (rounds - 1) * kSwapCostNs));
     Script script;
     script.begin(job);
     for (int r = 0; r < rounds; ++r) {
@@ -94,7 +94,7 @@ std::vector<Family> io_families() {
        "analyses that touch more memory than is good for them and have it swapped out and in, beside small jobs",
        "io",
        {{"rate_hz", "1/s", "analyses a second", 9, 0.1, 1000, Role::kRate},
-        {"megabytes", "MB", "memory of one", 12, 0.1, 1000},
+        {"megabytes", "MB", "memory of one", 1, 0.1, 1000},
         {"rounds", "", "times that all of it is used; between them it is paged out", 3, 1, 100},
         {"work_ms", "ms", "mean CPU time of an analysis, memory apart", 150, 0.1, 10000, Role::kService},
         {"sigma", "", "spread of it", 0.4, 0, 2},

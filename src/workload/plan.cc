@@ -199,7 +199,7 @@ PlanTotals totals_of(const Plan& plan) {
   PlanTotals totals;
   for (const auto& op : plan.ops) {
     if (op.code == OpCode::kBurn) totals.work_ns += op.value;
-    if (op.code == OpCode::kTouch || op.code == OpCode::kRewrite) totals.work_ns += op.value / kPageBytes * kPageCostNs;
+    if (op.code == OpCode::kTouch || op.code == OpCode::kRewrite) totals.work_ns += op.value / kPageBytes * (kPageCostNs + (op.arg == 1 ? kSwapCostNs : 0));
     if (op.code == OpCode::kUntil) totals.last_arrival_ns = std::max(totals.last_arrival_ns, op.value);
     if (op.code == OpCode::kRead || op.code == OpCode::kWrite) {
       totals.bytes_moved += op.value;

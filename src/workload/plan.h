@@ -83,8 +83,9 @@ struct PlanTotals {
 };
 PlanTotals totals_of(const Plan& plan);
 
-// What touching or rewriting one page costs, for the sake of a job's service time: an estimate, the same under every arm.
-inline constexpr int64_t kPageCostNs = 5'000;
+// What touching or rewriting one page costs, and having it paged out and back in, for the sake of a job's service time: estimates from the exact lab (swap is
+// compressed memory there), the same under every arm.
+inline constexpr int64_t kPageCostNs = 5'000, kSwapCostNs = 100'000;
 inline constexpr int64_t kPageBytes = 4096;
 
 }  // namespace pointsman

@@ -101,9 +101,9 @@ TEST(Plan, a_barrier_is_passed_again_and_again) {
 
 TEST(Plan, totals_count_work_memory_transfers_and_the_last_arrival) {
   Plan plan = small_plan();
-  plan.ops.insert(plan.ops.end(), {{OpCode::kTouch, 0, 8 * kPageBytes}, {OpCode::kRewrite, 0, 2 * kPageBytes}, {OpCode::kUntil, 0, 9000}});
+  plan.ops.insert(plan.ops.end(), {{OpCode::kTouch, 0, 8 * kPageBytes}, {OpCode::kRewrite, 1, 2 * kPageBytes}, {OpCode::kUntil, 0, 9000}});
   PlanTotals totals = totals_of(plan);
-  EXPECT_EQ(totals.work_ns, 500 + 10 * kPageCostNs);
+  EXPECT_EQ(totals.work_ns, 500 + 10 * kPageCostNs + 2 * kSwapCostNs);
   EXPECT_EQ(totals.last_arrival_ns, 9000);
   EXPECT_FALSE(totals.needs_scratch_device);
   plan.ops.push_back({OpCode::kWrite, 0, 12288});
