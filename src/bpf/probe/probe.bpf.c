@@ -235,7 +235,10 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
   if (!cpu) return 0;
   u64 now = bpf_ktime_get_ns();
   cpu->sums.switches++;
-  if (cpu->running.pid != prev->pid && cpu->running.kind != PM_UNKNOWN) cpu->sums.unseen++;
+  if (cpu->running.pid == prev->pid)
+    cpu->running.nice = prev->static_prio > NICE_0_PRIO;  // it may have changed since it took the CPU: the whole stint goes by how it ended
+  else if (cpu->running.kind != PM_UNKNOWN)
+    cpu->sums.unseen++;
   pm_accrue(&cpu->sums, &cpu->running, now);
   bool sleeps = !preempt && prev_state;
   leaves_cpu(&cpu->sums, prev, sleeps, sleeps && (prev_state & TASK_DEAD), now);
