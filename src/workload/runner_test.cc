@@ -467,7 +467,8 @@ TEST_F(Runner, the_limit_is_an_error_that_counts_jobs_and_leaves_no_process) {
   auto record = run_plan(endless_plan(), 0, {.limit_ns = 50 * kMillisecond});
   ASSERT_FALSE(record);
   EXPECT_EQ(record.error().code, ErrorCode::kIo);
-  EXPECT_EQ(record.error().message, "1 of 2 jobs unfinished 0.05 s after the last arrival");
+  // On a machine busy enough not even the short job gets its turn in time.
+  EXPECT_THAT(record.error().message, testing::MatchesRegex("[12] of 2 jobs unfinished 0.05 s after the last arrival"));
   EXPECT_THAT(children_of(getpid(), processes()), testing::IsEmpty());
 }
 
