@@ -91,7 +91,8 @@ LookupScore score(const Dataset& dataset, const HeldOut& held_out, const Rule& r
 // The rule of a grid with the least mean cost among those that harm no family by more than `most_harm` against the default arm; when none
 // is that harmless, the least harmful. Meant for validation data: what it was chosen on it must not be judged on.
 struct RuleGrid {
-  std::vector<double> deviations{0, .25, .5, .75, 1, 1.5, 2}, margins{.02, .05, .1}, ewmas{0, .3, .6};
+  // Not below .5: validation holds families that training knew, and so cannot see what the distance protects from.
+  std::vector<double> deviations{.5, .75, 1, 1.5, 2}, margins{.02, .05, .1}, ewmas{0, .3, .6};
   double most_harm = .05;
 };
 Rule tune_rule(const Dataset& dataset, const HeldOut& held_out, const RuleGrid& grid);
