@@ -168,6 +168,7 @@ Result<std::optional<ElfNeeds>> read_elf(std::string_view bytes) {
   const auto header = read_at<Elf64_Ehdr>(bytes, 0);
   const auto cut = [](const char* what) { return fail(ErrorCode::kCorrupt, "damaged ELF file: {}", what); };
   if (!header) return cut("shorter than its header");
+  if (header->e_type != ET_EXEC && header->e_type != ET_DYN) return std::optional<ElfNeeds>{};  // an object file is data
   if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_machine != EM_X86_64) {
     return fail(ErrorCode::kUnsupported, "not a program for x86-64, which is what the lab's guest runs");
   }

@@ -274,7 +274,7 @@ TEST_F(ProbeTest, CpuTimeAtExitIsThatOfRusage) {
 TEST_F(ProbeTest, SharesOfNiceAndSmallTasks) {
   int64_t nice_ns = 0, small_ns = 0;
   nice_ns += cpu_ns(finish(start([] {
-    if (::nice(5) == -1) ::_exit(1);
+    if (::setpriority(PRIO_PROCESS, 0, 5) != 0) ::_exit(1);
     burn(60 * kMillisecond);
   })));
   for (int i = 0; i < 20; ++i) small_ns += cpu_ns(finish(start([] { burn(3 * kMillisecond); })));
