@@ -1,5 +1,8 @@
 #include "lab/frame.h"
 
+#include <zlib.h>
+
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -10,6 +13,8 @@ namespace {
 constexpr uint32_t kMagic = 0x464d5094;  // begins with a byte that is neither ASCII nor the start of a UTF-8 character
 constexpr size_t kHeader = 9;            // magic, payload length, type length
 constexpr size_t kMaxType = 31;
+constexpr unsigned kDeflated = 0x80;
+constexpr size_t kWorthDeflating = 1024;
 
 void append_u32(std::string& out, uint32_t value) {
   for (int i = 0; i < 4; ++i) out += static_cast<char>(value >> (8 * i) & 0xff);
@@ -19,6 +24,39 @@ uint32_t u32_at(std::string_view bytes, size_t at) {
   uint32_t value = 0;
   for (int i = 3; i >= 0; --i) value = value << 8 | static_cast<unsigned char>(bytes[at + static_cast<size_t>(i)]);
   return value;
+}
+
+// Empty when that does not make it smaller.
+std::string deflated(std::string_view bytes) {
+  uLongf size = compressBound(bytes.size());
+  std::string out(size, '\0');
+  const int status = compress2(reinterpret_cast<Bytef*>(out.data()), &size, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size(), Z_BEST_SPEED);
+  if (status != Z_OK || size >= bytes.size()) return {};
+  out.resize(size);
+  return out;
+}
+
+// nullopt: not a deflated text of at most kMaxPayload bytes.
+std::optional<std::string> inflated(std::string_view bytes) {
+  z_stream stream{};
+  if (inflateInit(&stream) != Z_OK) return std::nullopt;
+  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+  stream.avail_in = static_cast<uInt>(bytes.size());
+  std::string out;
+  int status = Z_OK;
+  while (status == Z_OK && out.size() <= kMaxPayload) {
+    const size_t before = out.size();
+    const size_t step = std::max<size_t>(65536, before);
+    out.resize(before + step);
+    stream.next_out = reinterpret_cast<Bytef*>(out.data() + before);
+    stream.avail_out = static_cast<uInt>(step);
+    status = inflate(&stream, Z_NO_FLUSH);
+    out.resize(before + step - stream.avail_out);
+  }
+  const bool whole = status == Z_STREAM_END && stream.avail_in == 0 && out.size() <= kMaxPayload;
+  inflateEnd(&stream);
+  if (!whole) return std::nullopt;
+  return out;
 }
 
 // One frame at the front of BYTES, and how long it is; or what is wrong with it.
@@ -31,12 +69,19 @@ Decoded decode_front(std::string_view bytes) {
   if (bytes.size() < kHeader) return {.frame = {}, .size = 0, .wrong = "cut off inside a header"};
   if (u32_at(bytes, 0) != kMagic) return {.frame = {}, .size = 0, .wrong = "no frame begins here"};
   const uint32_t length = u32_at(bytes, 4);
-  const auto type_length = static_cast<unsigned char>(bytes[8]);
+  const unsigned flagged = static_cast<unsigned char>(bytes[8]);
+  const unsigned type_length = flagged & ~kDeflated;
   if (length > kMaxPayload || type_length == 0 || type_length > kMaxType) return {.frame = {}, .size = 0, .wrong = "impossible lengths"};
   const size_t body = kHeader + type_length + length;
   if (bytes.size() < body + 4) return {.frame = {}, .size = 0, .wrong = "cut off inside a payload"};
   if (crc32c(bytes.substr(4, body - 4)) != u32_at(bytes, body)) return {.frame = {}, .size = 0, .wrong = "wrong checksum"};
-  return {.frame = Frame{std::string(bytes.substr(kHeader, type_length)), std::string(bytes.substr(kHeader + type_length, length))},
+  std::string payload(bytes.substr(kHeader + type_length, length));
+  if ((flagged & kDeflated) != 0) {
+    auto plain = inflated(payload);
+    if (!plain) return {.frame = {}, .size = 0, .wrong = "payload does not inflate"};
+    payload = std::move(*plain);
+  }
+  return {.frame = Frame{std::string(bytes.substr(kHeader, type_length)), std::move(payload)},
           .size = body + 4,
           .wrong = nullptr};
 }
@@ -44,11 +89,13 @@ Decoded decode_front(std::string_view bytes) {
 }  // namespace
 
 std::string encode_frame(std::string_view type, std::string_view payload) {
+  const std::string packed = payload.size() >= kWorthDeflating ? deflated(payload) : std::string();
+  if (!packed.empty()) payload = packed;
   std::string out;
   out.reserve(kHeader + type.size() + payload.size() + 4);
   append_u32(out, kMagic);
   append_u32(out, static_cast<uint32_t>(payload.size()));
-  out += static_cast<char>(type.size());
+  out += static_cast<char>(type.size() | (packed.empty() ? 0 : kDeflated));
   out += type;
   out += payload;
   append_u32(out, crc32c(std::string_view(out).substr(4)));

@@ -1,5 +1,6 @@
 // Frames: how results leave the guest. Each is a typed, checksummed record; the last one, "end", carries a hash over all before it, so that nothing can be lost, added or damaged unseen.
-// Layout, little endian: magic u32, length of payload u32, length of type u8, type, payload, CRC-32C u32 over everything after the magic and before itself.
+// Layout, little endian: magic u32, length of payload u32, length of type u8 (bit 7: the payload is deflated), type, payload, CRC-32C u32 over everything
+// after the magic and before itself. Long payloads are deflated: a byte costs the guest 2 us of the host at its serial port, and 0.1 us to deflate.
 #pragma once
 
 #include <cstdint>

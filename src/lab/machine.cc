@@ -73,6 +73,15 @@ ErrorCode code_named(const std::string& name) {
   return ErrorCode::kIo;
 }
 
+// The kernel's own reason for a panic stands above the pages of registers that follow it.
+std::string panic_reason(const std::string& console) {
+  constexpr std::string_view kWords = "Kernel panic - not syncing: ";
+  const size_t at = console.find(kWords);
+  if (at == std::string::npos) return {};
+  const size_t begin = at + kWords.size();
+  return ": " + console.substr(begin, console.find_first_of("\r\n", begin) - begin);
+}
+
 // The error that the guest itself reported, if any.
 const Frame* error_frame(const std::vector<Frame>& frames) {
   const auto found = std::find_if(frames.begin(), frames.end(), [](const Frame& f) { return f.type == kErrorFrame; });
@@ -211,7 +220,7 @@ Result<Unit> Machine::wait_power_off(int64_t deadline_ns) {
   }
   const std::string name = event->value("event", "");
   const std::string reason = event->value(nlohmann::json::json_pointer("/data/reason"), std::string());
-  if (name == "GUEST_PANICKED" || reason == "guest-reset" || reason == "guest-panic") return fail(ErrorCode::kIo, "the guest's kernel panicked");
+  if (name == "GUEST_PANICKED" || reason == "guest-reset" || reason == "guest-panic") return fail(ErrorCode::kIo, "the guest's kernel panicked{}", panic_reason(content_of(console_.get())));
   if (reason != "guest-shutdown") return fail(ErrorCode::kIo, "the guest was stopped from outside ({})", reason);
   return Unit{};
 }
