@@ -66,13 +66,6 @@ TEST_F(PortfolioTest, UnderEveryPolicyPinnedNicedAndKernelWorkEnds) {
   }
 }
 
-TEST_F(PortfolioTest, ACpuComesAndGoesUnderFlips) {
-  const auto result = storm({{"swap", "flip"}, {"period_us", 50000}, {"hotplug", true}, {"work_ms", 2000}, {"hogs", 20}, {"nappers", 10}, {"io", 10}, {"limit_s", 60}});
-  EXPECT_EQ(result.at("done"), result.at("jobs")) << result.dump();
-  EXPECT_FALSE(result.contains("ejection")) << result.dump();
-  EXPECT_GT(result.at("cpus_cycled").get<int>(), 0);
-}
-
 TEST_F(PortfolioTest, WarmSwapsUnderLoadEndAndNobodyIsLost) {
   const auto result = storm({{"swap", "cross"}, {"period_us", 200000}, {"work_ms", 8000}});
   EXPECT_EQ(result.at("done"), result.at("jobs")) << result.dump();
