@@ -90,7 +90,9 @@ Result<std::unique_ptr<KernelHost>> KernelHost::open(Options options, Clock& clo
   return host;
 }
 
-KernelHost::~KernelHost() = default;
+KernelHost::~KernelHost() {
+  if (attached()) static_cast<void>(detach());
+}
 
 Result<KernelState> KernelHost::read_state() {
   const std::string root = options_.sysfs + "/kernel/sched_ext/";

@@ -18,6 +18,7 @@ Result<Unit> outrank_ordinary_tasks();
 
 // While it lives, RCU's grace periods are expedited and RCU's threads outrank ordinary tasks. Attaching and detaching wait for grace periods, and under overload
 // the threads that drive these wait their turn among all the others. Everything is as it was when it ends. Degrades: what cannot be raised is left alone.
+// Killed in the middle it leaves these settings behind, which cost other work a little and break nothing.
 class Haste {
  public:
   // Looks the threads up; does nothing else yet. `procfs` and `sysfs` as everywhere.

@@ -3,7 +3,8 @@
 // everything else is the same for all: one ordered queue a policy, filled only while it is active, and a flip that moves what waits to the next one's.
 //
 // No task is ever lost to a flip, however it happens: `dispatch` empties every other queue when it sees a policy that it has not seen before, looks again
-// every 250 ms and before a CPU goes idle (an insertion that began before a flip may end after it), and what has waited 3 s goes into a queue served first.
+// every 250 ms and before a CPU goes idle (an insertion that began before a flip may end after it), and what has waited 3 s goes into the urgent queue, which is
+// served first.
 // -DPM_WITHOUT_DRAIN leaves the emptying out: with it the tests show that the danger is real.
 #include "bpf/portfolio/policies.h"
 
@@ -13,7 +14,7 @@ enum : u64 {
   PM_PF_KTHREAD = 0x00200000,
   PM_RECHECK = 250 * PM_MS,
   PM_AGED_AFTER = 3000 * PM_MS,
-  PM_ROUND = 4000 * PM_MS,  // the aged queue is served once around in about this time
+  PM_ROUND = 4000 * PM_MS,  // the urgent queue is served once around in about this time
   PM_ALL_QUEUES = (1ull << PM_POLICIES) - 1,
 };
 
@@ -45,7 +46,7 @@ struct pm_group {
 } G;
 
 static __always_inline u64 queue_of(u32 group, u32 policy) { return 0x1000ull + group * 16 + policy; }
-static __always_inline u64 aged_queue_of(u32 group) { return 0x2000ull + group; }
+static __always_inline u64 urgent_queue_of(u32 group) { return 0x2000ull + group; }
 static __always_inline u32 active_policy(u32 group) {
   u64 policy = *(volatile u64 *)&S.active;  // user space may have stored anything
   return policy < PM_POLICIES ? policy : 0;
@@ -62,6 +63,8 @@ static __always_inline struct pm_rank rank(u32 policy, struct task_struct *p, st
   t->growth = r.growth;
   t->policy = policy;
   t->quantum = r.quantum ? r.quantum : r.slice;
+  // Who was pushed aside gets the rest of its slice, not a new one.
+  if (!r.quantum && t->used < r.slice) r.slice = pm_clamp(r.slice - t->used, 1 * PM_MS, r.slice);
   return r;
 }
 
@@ -97,6 +100,18 @@ static __always_inline bool holds_up_rcu(struct task_struct *p) {
   // A task that is being switched out still is `current`, and this very program runs inside a read-side section of its own.
   int own = p == bpf_get_current_task_btf() ? 1 : 0;
   return p->rcu_read_lock_nesting > own;
+}
+
+static __always_inline bool is_online(s32 cpu) { return S.online & (1ull << (cpu & 63)); }
+
+// Sends an idle CPU to look for work that `p` may be.
+static __always_inline bool wake_idle_for(struct task_struct *p) {
+  s32 cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+  // A CPU that went away counts as idle until it is picked.
+  if (cpu >= 0 && !is_online(cpu)) cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
+  if (cpu < 0) return false;
+  scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+  return true;
 }
 
 // Takes the CPU whose task has the worst key from it, when the woken task's is better by more than the margin.
@@ -155,17 +170,13 @@ void BPF_PROG(pm_enqueue, struct task_struct *p, u64 enq_flags) {
   take_place(t, now);
   struct pm_rank r = rank(policy, p, t);
   if (holds_up_rcu(p)) {
-    scx_bpf_dsq_insert(p, aged_queue_of(0), 1 * PM_MS, enq_flags);
-    return;
+    scx_bpf_dsq_insert(p, urgent_queue_of(0), 1 * PM_MS, enq_flags);
+  } else {
+    scx_bpf_dsq_insert_vtime(p, queue_of(0, policy), r.slice, r.key, enq_flags);
+    if (active_policy(0) != policy) __sync_fetch_and_or(&G.dirty, 1ull << policy);
   }
-  scx_bpf_dsq_insert_vtime(p, queue_of(0, policy), r.slice, r.key, enq_flags);
-  if (active_policy(0) != policy) __sync_fetch_and_or(&G.dirty, 1ull << policy);
   if (!(enq_flags & SCX_ENQ_CPU_SELECTED)) {
-    s32 cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-    if (cpu >= 0) {
-      scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
-      return;
-    }
+    if (wake_idle_for(p)) return;
   }
   if (!t->returning) preempt_worst(p, policy, r.key, now);
 }
@@ -211,13 +222,13 @@ static __always_inline void recheck(u32 policy, u64 now) {
     S.rescues++;
     drain(policy);
   }
-  u64 slice = PM_ROUND * pm_nr_cpu / (1 + scx_bpf_dsq_nr_queued(aged_queue_of(0)));
+  u64 slice = PM_ROUND * pm_nr_cpu / (1 + scx_bpf_dsq_nr_queued(urgent_queue_of(0)));
   slice = pm_clamp(slice, 1 * PM_MS, 20 * PM_MS);
   bpf_for_each(scx_dsq, p, queue_of(0, policy), 0) {
     struct pm_task *t = task_of(p);
     if (!t || (s64)(now - t->waiting_since) < (s64)PM_AGED_AFTER) continue;
     scx_bpf_dsq_move_set_slice(&___it, slice);
-    if (scx_bpf_dsq_move(&___it, p, aged_queue_of(0), 0)) S.aged++;
+    if (scx_bpf_dsq_move(&___it, p, urgent_queue_of(0), 0)) S.aged++;
   }
 }
 
@@ -257,7 +268,7 @@ void BPF_PROG(pm_dispatch, s32 cpu, struct task_struct *prev) {
   }
   if (PM_DRAINS && G.dirty) drain(policy);
   recheck(policy, now);
-  if (scx_bpf_dsq_move_to_local(aged_queue_of(0))) {
+  if (scx_bpf_dsq_move_to_local(urgent_queue_of(0))) {
     took(now);
     return;
   }
@@ -287,15 +298,16 @@ void BPF_PROG(pm_dispatch, s32 cpu, struct task_struct *prev) {
 
 // A task inserted just while a CPU went idle would wait for that CPU's next wake-up: look once more after it has been marked idle, and on every tick of the busy ones.
 static __always_inline void wake_idle_for_waiting(void) {
-  struct task_struct *p = scx_bpf_dsq_peek(queue_of(0, active_policy(0)));
-  if (!p) return;
-  s32 cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
-  if (cpu >= 0) scx_bpf_kick_cpu(cpu, SCX_KICK_IDLE);
+  struct task_struct *p = scx_bpf_dsq_peek(urgent_queue_of(0));
+  if (!p) p = scx_bpf_dsq_peek(queue_of(0, active_policy(0)));
+  if (p) wake_idle_for(p);
 }
 
 SEC("struct_ops/pm_update_idle")
 void BPF_PROG(pm_update_idle, s32 cpu, bool idle) {
-  if (idle) wake_idle_for_waiting();
+  // Not on a CPU that goes away: the interrupt that carries a kick would stay pending there, every later kick from it would be lost, and our end would wait for it
+  // for ever.
+  if (idle && is_online(cpu)) wake_idle_for_waiting();
 }
 
 SEC("struct_ops/pm_tick")
@@ -352,7 +364,7 @@ void BPF_PROG(pm_quiescent, struct task_struct *p, u64 deq_flags) {
   if (deq_flags & SCX_DEQ_SLEEP) t->usual_burst = (t->usual_burst * 3 + t->burst) / 4;
 }
 
-// sched_yield() gives way also under a strict policy: programs that spin on it would otherwise wait for the aged queue.
+// sched_yield() gives way also under a strict policy: programs that spin on it would otherwise wait until they have aged.
 SEC("struct_ops/pm_yield")
 bool BPF_PROG(pm_yield, struct task_struct *from, struct task_struct *to) {
   struct pm_task *t = task_of(from);
@@ -407,7 +419,7 @@ s32 BPF_PROG(pm_init) {
   G.seen = active_policy(0);
   S.first_dispatch_at = S.all_cpus_at = S.cpus = S.swap_moved = 0;
   S.swap_at = S.swap_done = scx_bpf_now();
-  return scx_bpf_create_dsq(aged_queue_of(0), -1);
+  return scx_bpf_create_dsq(urgent_queue_of(0), -1);
 }
 
 SEC("struct_ops/pm_exit")
@@ -438,7 +450,7 @@ int flip(struct pm_flip_args *args) {
   // CPU's own queue with the rest of its slice, out of the kick's reach.
   bpf_for(i, 0, PM_MAX_CPUS) {
     if (i >= pm_nr_cpu) break;
-    if (!(S.online & (1ull << (i & 63)))) continue;
+    if (!is_online(i)) continue;
     u64 local = SCX_DSQ_LOCAL_ON | i;
     if (bpf_ksym_exists(scx_bpf_dsq_reenq) && scx_bpf_dsq_nr_queued(local) > 0) scx_bpf_dsq_reenq(local, SCX_REENQ_ANY);
     scx_bpf_kick_cpu(i, SCX_KICK_PREEMPT);

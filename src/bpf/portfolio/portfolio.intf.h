@@ -46,7 +46,7 @@ struct pm_state {
   __u64 swap_moved;        // tasks moved to the new queue by this flip, by whichever CPU
   __u64 moved;             // all tasks ever moved between queues of policies
   __u64 rescues;           // times that the periodic check found tasks behind a flip's back
-  __u64 aged;              // tasks that had waited 3 s and went to the aged queue
+  __u64 aged;              // tasks that had waited 3 s and went to the urgent queue
   struct pm_exit exit;
   struct pm_on_cpu cpu[PM_MAX_CPUS] __attribute__((aligned(64)));
 };
