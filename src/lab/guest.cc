@@ -200,7 +200,7 @@ void guest_main(GuestJobs jobs, const GuestHooks& hooks) {
                                             {"settled_ns", start_ns - boot_ns},
                                             {"selftest", tested->json()}}));
   // The same job in another draw: it begins at another moment of the idle machine's rhythm.
-  if (const auto draw = request->value("idle_draw", uint64_t{0}); draw != 0) sleep_ns(Rng(draw, "idle").between(0, kLongestDraw_ns));
+  if (const auto draw = request->value("draw", uint64_t{0}); draw != 0) sleep_ns(Rng(draw, "draw").between(0, kLongestDraw_ns));
   const int64_t job_ns = clock.now_ns();
   if (auto done = run_job(jobs, *request, out); !done) end_with_error(out, done.error(), start_ns);
   const int64_t end_ns = clock.now_ns();
