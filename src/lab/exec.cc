@@ -1,6 +1,7 @@
 #include "lab/exec.h"
 
 #include <algorithm>
+#include <filesystem>
 
 namespace pointsman {
 
@@ -9,6 +10,16 @@ namespace {
 std::string payload_of(const RunResult& run, std::string_view type) {
   const auto found = std::find_if(run.frames.begin(), run.frames.end(), [&](const Frame& frame) { return frame.type == type; });
   return found == run.frames.end() ? std::string() : found->payload;
+}
+
+// "./tool" means the same file here and there.
+std::string directory_of(const ExecOptions& options) {
+  if (!options.directory.empty()) return options.directory;
+  const size_t begin = options.command.find_first_not_of(" \t\n");
+  const std::string word = begin == std::string::npos ? std::string() : options.command.substr(begin, options.command.find_first_of(" \t\n;&|<>", begin) - begin);
+  std::error_code error;
+  if (word.find('/') == std::string::npos || word.starts_with('/')) return "/";
+  return std::filesystem::current_path(error).string();
 }
 
 std::string doubts(const RunResult& run) {
@@ -59,10 +70,10 @@ ExecResult read_exec(RunResult run) {
 Result<ExecResult> run_exec(const Snapshot& snapshot, const ExecOptions& options, const nlohmann::json& extra) {
   nlohmann::json request{{"kind", "exec"},
                          {"command", options.command},
-                         {"directory", options.directory},
+                         {"directory", directory_of(options)},
                          {"output_bytes", options.output_bytes},
                          {"beside", options.machine.cpus > 1}};
-  request.update(extra);
+  if (extra.is_object()) request.update(extra);
   auto run = snapshot.run(request, {}, options.limits);
   if (!run) return fail(run.error());
   if (auto summary = run->json("exec"); !summary) return fail(summary.error());

@@ -16,7 +16,7 @@ struct ExecOptions {
   BootOptions boot;
   std::string command;              // for /bin/sh -c
   std::vector<BroughtFile> files;
-  std::string directory = "/";      // where the guest runs it; made if need be
+  std::string directory;            // where the guest runs it, made if need be; empty: as here when the command names its program relative to here, else /
   size_t output_bytes = 65536;      // kept of each of its outputs
   RunLimits limits;
 };
@@ -34,7 +34,7 @@ struct ExecResult {
 
 // An image that has the command's program and the files. Errors: those of files_of_command and Image::build.
 Result<Image> image_for(const ExecOptions& options);
-// EXTRA goes into the request, for the guest's ExecHooks and its draw: {"arm": ..., "draw": ...}.
+// EXTRA goes into the request, for the hooks and the guest: {"arm": ..., "idle_draw": N}: another N, another moment of the idle machine at which it starts.
 Result<ExecResult> run_exec(const Snapshot& snapshot, const ExecOptions& options, const nlohmann::json& extra);
 ExecResult read_exec(RunResult run);
 

@@ -60,14 +60,15 @@ Result<Unit> mount_all() {
     const char *type, *where;
     bool required;
   };
+  // /tmp and /run stay on the root, which is memory as well: what a user brought below them must not be covered up.
   const Mount mounts[] = {{"proc", "/proc", true},       {"sysfs", "/sys", true},         {"devtmpfs", "/dev", true},
-                          {"devpts", "/dev/pts", false}, {"tmpfs", "/dev/shm", true},     {"tmpfs", "/tmp", true},
-                          {"tmpfs", "/run", true},       {"cgroup2", "/sys/fs/cgroup", true}, {"debugfs", "/sys/kernel/debug", true},
+                          {"devpts", "/dev/pts", false}, {"tmpfs", "/dev/shm", true},
+                          {"cgroup2", "/sys/fs/cgroup", true}, {"debugfs", "/sys/kernel/debug", true},
                           {"tracefs", "/sys/kernel/tracing", false}, {"bpf", "/sys/fs/bpf", false}};
   for (const Mount& m : mounts) {
     if (auto done = mount_at(m.type, m.where, m.required); !done) return done;
   }
-  ::symlink("/proc/self/fd", "/dev/fd") == 0 ? void() : void();
+  if (::symlink("/proc/self/fd", "/dev/fd") != 0 && errno != EEXIST) return fail_errno("/dev/fd");
   return Unit{};
 }
 
@@ -146,7 +147,11 @@ Result<Unit> run_job(const GuestJobs& jobs, const json& request, FrameWriter& ou
     for (const auto& [name, unused] : jobs) known += (known.empty() ? "" : ", ") + name;
     return fail(ErrorCode::kInvalidArgument, "no job of kind '{}' (there are: {})", kind->get<std::string>(), known);
   }
-  return job->second(request, out);
+  try {
+    return job->second(request, out);
+  } catch (const nlohmann::json::exception& exception) {
+    return fail(ErrorCode::kInvalidArgument, "a field of the request is missing or of another type: {}", exception.what());
+  }
 }
 
 }  // namespace
@@ -200,7 +205,7 @@ void guest_main(GuestJobs jobs, const GuestHooks& hooks) {
                                             {"settled_ns", start_ns - boot_ns},
                                             {"selftest", tested->json()}}));
   // The same job in another draw: it begins at another moment of the idle machine's rhythm.
-  if (const auto draw = request->value("draw", uint64_t{0}); draw != 0) sleep_ns(Rng(draw, "draw").between(0, kLongestDraw_ns));
+  if (const auto draw = request->value("idle_draw", uint64_t{0}); draw != 0) sleep_ns(Rng(draw, "idle").between(0, kLongestDraw_ns));
   const int64_t job_ns = clock.now_ns();
   if (auto done = run_job(jobs, *request, out); !done) end_with_error(out, done.error(), start_ns);
   const int64_t end_ns = clock.now_ns();

@@ -115,13 +115,17 @@ Result<BroughtFile> BroughtFile::parse(const std::string& text) {
   file.host = colon == std::string::npos || whole_exists ? text : text.substr(0, colon);
   file.guest = colon == std::string::npos || whole_exists ? fs::absolute(file.host, error).lexically_normal().string() : text.substr(colon + 1);
   if (!file.guest.starts_with('/') || file.guest == "/") return fail(ErrorCode::kInvalidArgument, "--file {}: the guest's path must be absolute", text);
+  for (const char* covered : {"/dev/", "/proc/", "/sys/"}) {
+    if (file.guest.starts_with(covered)) return fail(ErrorCode::kInvalidArgument, "--file {}: the guest's own {} covers it up; name another place as HOST:GUEST", text, covered);
+  }
   if (!fs::exists(file.host, error)) return fail(ErrorCode::kNotFound, "--file {}: no such file: {}", text, file.host);
   return file;
 }
 
 Result<Image> Image::build(const ImageOptions& options) {
   Cpio cpio;
-  for (const char* folder : {"dev", "proc", "sys", "tmp", "run", "root", "etc", "var", "usr/bin", "sbin"}) cpio.add_directory(folder);
+  for (const char* folder : {"dev", "proc", "sys", "run", "root", "etc", "var", "usr/bin", "sbin"}) cpio.add_directory(folder);
+  cpio.add_directory("tmp", 01777);
   cpio.add_character_device("dev/console", 5, 1);
   cpio.add_character_device("dev/null", 1, 3, 0666);
   cpio.add_symlink("var/run", "../run");

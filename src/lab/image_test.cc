@@ -69,6 +69,7 @@ TEST_F(ImageFiles, BroughtFilesAreParsed) {
   EXPECT_EQ(moved->guest, "/srv/x");
   EXPECT_EQ(BroughtFile::parse(folder_ + "/data:srv").error().code, ErrorCode::kInvalidArgument);
   EXPECT_EQ(BroughtFile::parse(folder_ + "/none").error().code, ErrorCode::kNotFound);
+  EXPECT_THAT(BroughtFile::parse(folder_ + "/data:/proc/x").error().message, HasSubstr("covers it up"));
   ASSERT_TRUE(write_file(folder_ + "/with:colon", "1"));
   EXPECT_EQ(BroughtFile::parse(folder_ + "/with:colon")->host, folder_ + "/with:colon");
 }

@@ -21,7 +21,7 @@ namespace pointsman {
 namespace {
 
 constexpr uint64_t kForkBytes = 128u << 20;  // that one fork dirties, at most, of what is not its workload's own
-constexpr double kTrialSeconds = 60;
+constexpr double kTrialSeconds = 300;
 
 int64_t deadline_in(double seconds) { return SystemClock().now_ns() + static_cast<int64_t>(seconds * 1e9); }
 
@@ -134,13 +134,14 @@ Result<Unit> restore_state(Qmp& qmp, std::string_view state, int64_t deadline_ns
   }
 }
 
-std::string request_text(nlohmann::json request, const RunLimits& limits) {
+Result<std::string> request_text(nlohmann::json request, const RunLimits& limits) {
+  if (!request.is_object()) return fail(ErrorCode::kInvalidArgument, "a request is a JSON object, not {}", request.dump());
   request["virtual_limit_ns"] = limits.virtual_ns;
-  return request.dump();
+  return request.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 std::string boot_text(const BootOptions& boot, bool gate) {
-  nlohmann::json text = boot.boot;
+  nlohmann::json text = boot.boot.is_object() ? boot.boot : nlohmann::json::object();
   text["gate"] = gate;
   return text.dump();
 }
@@ -220,9 +221,10 @@ Result<Snapshot> Snapshot::take(const MachineOptions& options, const Image& imag
 
 Result<RunResult> Snapshot::run(const nlohmann::json& request, std::string_view blob, const RunLimits& limits) const {
   const int64_t deadline_ns = deadline_in(limits.host_seconds);
-  const std::string text = request_text(request, limits);
+  const auto text = request_text(request, limits);
+  if (!text) return fail(text.error());
   auto machine = Machine::start(options_, {.image_fd = image_.get(), .ram_fd = ram_.get(), .ram_is_shared = false, .incoming = true, .pinned = false,
-                                           .boot = boot_, .request = text, .blob = blob},
+                                           .boot = boot_, .request = *text, .blob = blob},
                                 deadline_ns);
   if (!machine) return fail(machine.error());
   if (auto restored = restore_state(machine->qmp(), state_, deadline_ns); !restored) return fail(machine->explain(restored.error()));
@@ -240,9 +242,11 @@ Result<RunResult> run_from_boot(const MachineOptions& options, const Image& imag
   if (!image_fd) return fail(image_fd.error());
   auto ram = guest_memory(options);
   if (!ram) return fail(ram.error());
-  const std::string request_json = request_text(request, limits), boot_json = boot_text(boot, false);
+  const auto request_json = request_text(request, limits);
+  if (!request_json) return fail(request_json.error());
+  const std::string boot_json = boot_text(boot, false);
   auto machine = Machine::start(options, {.image_fd = image_fd->get(), .ram_fd = ram->get(), .ram_is_shared = true, .incoming = false, .pinned = true,
-                                          .boot = boot_json, .request = request_json, .blob = blob},
+                                          .boot = boot_json, .request = *request_json, .blob = blob},
                                 deadline_ns);
   if (!machine) return fail(machine.error());
   return machine->finish(deadline_ns);
