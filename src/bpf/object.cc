@@ -43,10 +43,12 @@ class Listen {
   Listen& operator=(const Listen&) = delete;
   ~Listen() { listener = before_; }
 
-  // The last lines that say something, as one line. A verifier log ends with counts and libbpf's own "failed to load": the complaint stands above them.
+  // The last lines that say something, as one line. A verifier log ends with counts and libbpf's own "failed to load": the complaint stands
+  // above them.
   [[nodiscard]] std::string last_words() const {
     constexpr size_t kLines = 5;
-    constexpr std::string_view kNoise[] = {"processed ", "-- END PROG LOAD LOG --", "-- BEGIN PROG LOAD LOG --", "verification time", "stack depth", "libbpf: failed to load object"};
+    constexpr std::string_view kNoise[] = {"processed ",  "-- END PROG LOAD LOG --",      "-- BEGIN PROG LOAD LOG --", "verification time",
+                                           "stack depth", "libbpf: failed to load object"};
     std::vector<std::string_view> lines;
     std::string_view rest = words_;
     while (!rest.empty()) {
@@ -74,12 +76,17 @@ class Listen {
 ErrorCode code_of(int error) {
   switch (error) {
     case ENOENT:
-    case ESRCH: return ErrorCode::kNotFound;
-    case EPERM: return ErrorCode::kPermissionDenied;
-    case EBUSY: return ErrorCode::kBusy;
+    case ESRCH:
+      return ErrorCode::kNotFound;
+    case EPERM:
+      return ErrorCode::kPermissionDenied;
+    case EBUSY:
+      return ErrorCode::kBusy;
     case ENOMEM:
-    case EIO: return ErrorCode::kIo;
-    default: return ErrorCode::kUnsupported;
+    case EIO:
+      return ErrorCode::kIo;
+    default:
+      return ErrorCode::kUnsupported;
   }
 }
 
@@ -90,7 +97,8 @@ Unexpected fail_bpf(const std::string& what, int error, const Listen& listen) {
 
 }  // namespace
 
-MappedSection::MappedSection(MappedSection&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+MappedSection::MappedSection(MappedSection&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
 MappedSection& MappedSection::operator=(MappedSection&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
@@ -139,7 +147,8 @@ Result<Unit> BpfObject::set_variable(std::string_view section, std::string_view 
     if (!map) return fail(map.error());
     size_t size = 0;
     auto* memory = static_cast<std::byte*>(bpf_map__initial_value(*map, &size));
-    if (memory == nullptr || entries[i].offset + value.size() > size) return fail(ErrorCode::kCorrupt, "BPF object {}: section {} has no memory", name_, section);
+    if (memory == nullptr || entries[i].offset + value.size() > size)
+      return fail(ErrorCode::kCorrupt, "BPF object {}: section {} has no memory", name_, section);
     std::memcpy(memory + entries[i].offset, value.data(), value.size());
     return Unit{};
   }
@@ -149,14 +158,16 @@ Result<Unit> BpfObject::set_variable(std::string_view section, std::string_view 
 Result<Unit> BpfObject::leave_out(const std::string& program) {
   bpf_program* found = bpf_object__find_program_by_name(object_.get(), program.c_str());
   if (found == nullptr) return fail(ErrorCode::kNotFound, "BPF object {} has no program {}", name_, program);
-  if (const int r = bpf_program__set_autoload(found, false); r != 0) return fail(ErrorCode::kInvalidArgument, "BPF program {} is loaded already", program);
+  if (const int r = bpf_program__set_autoload(found, false); r != 0)
+    return fail(ErrorCode::kInvalidArgument, "BPF program {} is loaded already", program);
   return Unit{};
 }
 
 Result<Unit> BpfObject::resize_map(const std::string& map, uint32_t entries) {
   auto found = find_map(map);
   if (!found) return fail(found.error());
-  if (const int r = bpf_map__set_max_entries(*found, entries); r != 0) return fail(ErrorCode::kInvalidArgument, "BPF map {} is loaded already", map);
+  if (const int r = bpf_map__set_max_entries(*found, entries); r != 0)
+    return fail(ErrorCode::kInvalidArgument, "BPF map {} is loaded already", map);
   return Unit{};
 }
 
@@ -167,7 +178,8 @@ Result<Unit> BpfObject::load() {
 }
 
 Result<bpf_map*> BpfObject::find_map(const std::string& map) const {
-  // libbpf names the map of a plain section after the object ("portfoli.rodata"); looked up by the section's own name all of them are found.
+  // libbpf names the map of a plain section after the object ("portfoli.rodata"); looked up by the section's own name all of them are
+  // found.
   bpf_map* found = bpf_object__find_map_by_name(object_.get(), map.c_str());
   if (found == nullptr) return fail(ErrorCode::kNotFound, "BPF object {} has no map {}", name_, map);
   return found;
@@ -224,12 +236,22 @@ Result<int> BpfObject::run(int program_fd, std::span<std::byte> context) const {
   return static_cast<int>(options.retval);
 }
 
+std::vector<std::string> BpfObject::programs() const {
+  std::vector<std::string> names;
+  for (const bpf_program* program = bpf_object__next_program(object_.get(), nullptr); program != nullptr;
+       program = bpf_object__next_program(object_.get(), const_cast<bpf_program*>(program))) {
+    names.emplace_back(bpf_program__name(program));
+  }
+  return names;
+}
+
 Result<uint32_t> BpfObject::verified_instructions(const std::string& program) const {
   auto fd = program_fd(program);
   if (!fd) return fail(fd.error());
   bpf_prog_info info{};
   uint32_t size = sizeof(info);
-  if (const int r = bpf_prog_get_info_by_fd(*fd, &info, &size); r != 0) return fail(code_of(-r), "BPF program {}: {}", program, std::strerror(-r));
+  if (const int r = bpf_prog_get_info_by_fd(*fd, &info, &size); r != 0)
+    return fail(code_of(-r), "BPF program {}: {}", program, std::strerror(-r));
   return info.verified_insns;
 }
 

@@ -1,8 +1,8 @@
 // BpfObject: one BPF object embedded in this binary, from its bytes to running programs.
 // Owns: the libbpf object, and so its maps and programs; links and mapped sections own themselves and may outlive nothing but the process.
 // Threads: one object belongs to one thread. What libbpf prints while a call runs goes into that call's error, never to a terminal.
-// Errors: kNotFound (no such map, program or variable), kPermissionDenied, kBusy (a scheduler is attached), kUnsupported (the kernel's verifier or BTF says no,
-// with its last words), kIo.
+// Errors: kNotFound (no such map, program or variable), kPermissionDenied, kBusy (a scheduler is attached), kUnsupported (the kernel's
+// verifier or BTF says no, with its last words), kIo.
 #pragma once
 
 #include <cstddef>
@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -37,7 +38,8 @@ class MappedSection {
   size_t size_ = 0;
 };
 
-// Destroying it detaches. Its descriptor is close-on-exec, but a child made by fork alone holds it too, and then the attachment lives until that child is gone.
+// Destroying it detaches. Its descriptor is close-on-exec, but a child made by fork alone holds it too, and then the attachment lives until
+// that child is gone.
 class BpfLink {
  public:
   BpfLink() = default;
@@ -80,6 +82,7 @@ class BpfObject {
   Result<BpfLink> attach_struct_ops(const std::string& map);
   // Runs a program of type syscall once, in this thread, with `context` as its argument; returns what the program returned.
   Result<int> run(int program_fd, std::span<std::byte> context) const;
+  [[nodiscard]] std::vector<std::string> programs() const;
   // Instructions that the verifier walked through; 0 where the kernel does not say.
   Result<uint32_t> verified_instructions(const std::string& program) const;
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace pointsman {
 namespace {
 
@@ -14,6 +16,14 @@ TEST(BpfObject, OpensTheEmbeddedPortfolio) {
   ASSERT_TRUE(object) << object.error().message;
   EXPECT_TRUE(object->program_fd("flip"));
   EXPECT_TRUE(object->map_fd("portfolio"));
+}
+
+TEST(BpfObject, ListsItsPrograms) {
+  auto object = BpfObject::open("portfolio", portfolio_bytes());
+  ASSERT_TRUE(object);
+  const auto programs = object->programs();
+  for (const char* name : {"flip", "watch", "pm_dispatch", "pm_enqueue"})
+    EXPECT_NE(std::find(programs.begin(), programs.end(), name), programs.end()) << name;
 }
 
 TEST(BpfObject, GarbageIsAnErrorWithLibbpfsWords) {

@@ -24,7 +24,9 @@ TEST(Arms, EveryPolicyIsAnArmOnce) {
 TEST(Arms, NamesLeadBackToTheArm) {
   for (ArmId id = 0; id < static_cast<ArmId>(arms().size()); id++) {
     EXPECT_EQ(*find_arm(arms()[id].name), id);
-    if (arms()[id].kind == ArmKind::kPolicy) { EXPECT_EQ(*arm_of_policy(arms()[id].policy), id); }
+    if (arms()[id].kind == ArmKind::kPolicy) {
+      EXPECT_EQ(*arm_of_policy(arms()[id].policy), id);
+    }
   }
 }
 

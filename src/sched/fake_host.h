@@ -22,8 +22,8 @@ class FakeHost : public SchedulerHost {
   std::optional<Ejection> ejection() override { return ejection_; }
 
   // What happens in the world. Each returns whether it could.
-  bool eject(Ejection why);                  // ours only
-  bool sysrq();                              // whatever is attached
+  bool eject(Ejection why);  // ours only
+  bool sysrq();              // whatever is attached
   bool attach_foreign(const std::string& ops);
   bool detach_foreign();
   void hotplug() { truth_.hotplug_seq++; }

@@ -1,4 +1,5 @@
-// FaultyHost: any host, with calls that go wrong: refused before anything happened, done but reported as failed, or reported as done and not done.
+// FaultyHost: any host, with calls that go wrong: refused before anything happened, done but reported as failed, or reported as done and
+// not done.
 #pragma once
 
 #include <deque>

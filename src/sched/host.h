@@ -1,5 +1,5 @@
-// SchedulerHost: the port through which schedulers are swapped. The kernel host does it for real; the fake (fake_host.h) has the kernel's rules.
-// Nothing here believes a return code: callers read the state back (swapper.h does).
+// SchedulerHost: the port through which schedulers are swapped. The kernel host does it for real; the fake (fake_host.h) has the kernel's
+// rules. Nothing here believes a return code: callers read the state back (swapper.h does).
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,18 @@ namespace pointsman {
 struct KernelState {
   enum class Phase { kDisabled, kEnabling, kEnabled, kDisabling };
   Phase phase = Phase::kDisabled;
-  std::string ops;          // name of the attached scheduler; empty while disabled
-  uint64_t enable_seq = 0;  // counts attachments since boot; moves without us when others attach
-  int policy = -1;          // the portfolio's active policy; -1 unless ours is attached
-  bool ours = false;        // the attached scheduler is the one that this host attached
+  std::string ops;           // name of the attached scheduler; empty while disabled
+  uint64_t enable_seq = 0;   // counts attachments since boot; moves without us when others attach
+  int policy = -1;           // the portfolio's active policy; -1 unless ours is attached
+  bool ours = false;         // the attached scheduler is the one that this host attached
   uint64_t hotplug_seq = 0;  // counts CPUs that came or went since boot
 };
 const char* name_of(KernelState::Phase phase);
 
 // Durations in ns; -1 where it does not apply or was not seen within the bound.
 struct SwapTimes {
-  int64_t call_ns = -1;            // the whole call, as the caller waited
-  int64_t attach_ns = -1;          // warm swaps
+  int64_t call_ns = -1;    // the whole call, as the caller waited
+  int64_t attach_ns = -1;  // warm swaps
   int64_t detach_ns = -1;
   int64_t first_dispatch_ns = -1;  // hot swaps: until some CPU took its first task by the new policy
   int64_t all_cpus_ns = -1;        // until every CPU had
@@ -35,7 +35,7 @@ struct SwapTimes {
 
 // Why the kernel threw a scheduler out; its own words.
 struct Ejection {
-  int kind = 0;        // enum scx_exit_kind: 67 SysRq, 1024.. error, 1026 stall
+  int kind = 0;  // enum scx_exit_kind: 67 SysRq, 1024.. error, 1026 stall
   uint64_t exit_code = 0;
   std::string reason;
   std::string message;

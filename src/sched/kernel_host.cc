@@ -35,7 +35,9 @@ Result<uint32_t> possible_cpus(const std::string& sysfs) {
   const std::string list = trimmed(*text);
   const size_t last = list.find_last_not_of("0123456789");
   const uint64_t cpus = std::strtoull(list.c_str() + (last == std::string::npos ? 0 : last + 1), nullptr, 10) + 1;
-  if (cpus > PM_MAX_CPUS) return fail(ErrorCode::kUnsupported, "this machine may have {} CPUs; the portfolio knows up to {}", cpus, static_cast<int>(PM_MAX_CPUS));
+  if (cpus > PM_MAX_CPUS)
+    return fail(ErrorCode::kUnsupported, "this machine may have {} CPUs; the portfolio knows up to {}", cpus,
+                static_cast<int>(PM_MAX_CPUS));
   return static_cast<uint32_t>(cpus);
 }
 
@@ -57,17 +59,23 @@ std::string from_shared(const volatile char* text, size_t size) {
 
 const char* name_of(KernelState::Phase phase) {
   switch (phase) {
-    case KernelState::Phase::kDisabled: return "disabled";
-    case KernelState::Phase::kEnabling: return "enabling";
-    case KernelState::Phase::kEnabled: return "enabled";
-    case KernelState::Phase::kDisabling: return "disabling";
+    case KernelState::Phase::kDisabled:
+      return "disabled";
+    case KernelState::Phase::kEnabling:
+      return "enabling";
+    case KernelState::Phase::kEnabled:
+      return "enabled";
+    case KernelState::Phase::kDisabling:
+      return "disabling";
   }
   return "?";
 }
 
 Result<std::unique_ptr<KernelHost>> KernelHost::open(Options options, Clock& clock) {
   if (!std::filesystem::exists(options.sysfs + "/kernel/sched_ext/state")) {
-    return fail(ErrorCode::kUnsupported, "this kernel has no sched_ext ({}/kernel/sched_ext is missing); Linux 6.12 or newer with CONFIG_SCHED_CLASS_EXT has it", options.sysfs);
+    return fail(ErrorCode::kUnsupported,
+                "this kernel has no sched_ext ({}/kernel/sched_ext is missing); Linux 6.12 or newer with CONFIG_SCHED_CLASS_EXT has it",
+                options.sysfs);
   }
   if (options.object.empty()) options.object = {portfolio_bpf_start, portfolio_bpf_end};
   auto object = BpfObject::open("portfolio", options.object);
@@ -122,7 +130,8 @@ Result<KernelState> KernelHost::read_state() {
     if (*seq == *seq_again && *word == *word_again) break;
   }
   if (state.phase == KernelState::Phase::kDisabled) state.ops.clear();
-  state.ours = attached() && state.phase == KernelState::Phase::kEnabled && state.ops == kPortfolioOps && state.enable_seq > seq_before_attach_;
+  state.ours =
+      attached() && state.phase == KernelState::Phase::kEnabled && state.ops == kPortfolioOps && state.enable_seq > seq_before_attach_;
   state.policy = state.ours ? static_cast<int>(shared().active) : -1;
   return state;
 }
@@ -150,7 +159,8 @@ Result<SwapTimes> KernelHost::attach(int policy) {
   auto before = read_state();
   if (!before) return fail(before.error());
   if (before->phase != KernelState::Phase::kDisabled) {
-    return fail(ErrorCode::kBusy, "another scheduler is attached: {} ({})", before->ops.empty() ? "unnamed" : before->ops, name_of(before->phase));
+    return fail(ErrorCode::kBusy, "another scheduler is attached: {} ({})", before->ops.empty() ? "unnamed" : before->ops,
+                name_of(before->phase));
   }
   seq_before_attach_ = before->enable_seq;
   auto& state = shared();
@@ -238,7 +248,8 @@ SwapTimes KernelHost::last_times() {
 std::optional<Ejection> KernelHost::ejection() {
   auto& state = shared();
   if (!link_ || state.exit.kind == 0) return std::nullopt;
-  return Ejection{static_cast<int>(state.exit.kind), state.exit.exit_code, from_shared(state.exit.reason, PM_REASON_BYTES), from_shared(state.exit.message, PM_MESSAGE_BYTES), attachments_};
+  return Ejection{static_cast<int>(state.exit.kind), state.exit.exit_code, from_shared(state.exit.reason, PM_REASON_BYTES),
+                  from_shared(state.exit.message, PM_MESSAGE_BYTES), attachments_};
 }
 
 }  // namespace pointsman

@@ -1,8 +1,8 @@
-// KernelHost: the portfolio in the running kernel. Loaded once when the host opens; a warm swap only attaches and detaches what is already verified.
-// Owns: the loaded object and the link. A process that ends, however it ends, closes the link, and the kernel goes back to eevdf.
+// KernelHost: the portfolio in the running kernel. Loaded once when the host opens; a warm swap only attaches and detaches what is already
+// verified. Owns: the loaded object and the link. A process that ends, however it ends, closes the link, and the kernel goes back to eevdf.
 // Threads: one. It must have called outrank_ordinary_tasks() (priority.h) before the first flip.
-// Children: descriptors are close-on-exec. A child that does not exec must close them (close_range(3, ~0U, 0)): while it holds the link, a detach does nothing.
-// Errors: kUnsupported (no sched_ext, or the kernel refuses the object: its words), kPermissionDenied.
+// Children: descriptors are close-on-exec. A child that does not exec must close them (close_range(3, ~0U, 0)): while it holds the link, a
+// detach does nothing. Errors: kUnsupported (no sched_ext, or the kernel refuses the object: its words), kPermissionDenied.
 #pragma once
 
 #include <memory>
@@ -43,7 +43,12 @@ class KernelHost : public SchedulerHost {
 
  private:
   KernelHost(Options options, Clock& clock, BpfObject object, MappedSection state, MappedSection watch)
-      : options_(std::move(options)), clock_(clock), object_(std::move(object)), state_(std::move(state)), watch_(std::move(watch)), haste_(options_.procfs, options_.sysfs) {}
+      : options_(std::move(options)),
+        clock_(clock),
+        object_(std::move(object)),
+        state_(std::move(state)),
+        watch_(std::move(watch)),
+        haste_(options_.procfs, options_.sysfs) {}
   [[nodiscard]] bool attached() { return link_ && shared().exit.kind == 0; }
   [[nodiscard]] volatile pm_watch& watched() { return *static_cast<volatile pm_watch*>(watch_.data()); }
   void watch_warm_swap(bool begin);

@@ -45,7 +45,8 @@ Haste::Hold::Hold(const Haste& haste) : haste_(haste) {
     raised.sched_priority = kPriority;
     if (errno != 0 || ::sched_setscheduler(pid, SCHED_FIFO, &raised) != 0) continue;
     raised_.push_back({pid, nice});
-    // A kernel thread that has just begun makes itself an ordinary task before it reports for work, and keeps kthreadd's nice value while it does.
+    // A kernel thread that has just begun makes itself an ordinary task before it reports for work, and keeps kthreadd's nice value while
+    // it does.
     ::setpriority(PRIO_PROCESS, static_cast<id_t>(pid), kMostUrgentNice);
   }
   for (const auto& [name, value] : {std::pair<const char*, const char*>{"/kernel/rcu_expedited", "1"}}) {

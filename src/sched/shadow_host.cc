@@ -13,7 +13,8 @@ Result<KernelState> ShadowHost::read_state() {
     return fail(word.error());
   }
   if (word->starts_with("enabled")) state.phase = KernelState::Phase::kEnabled;
-  if (auto ops = read_file(root + "root/ops"); ops && state.phase == KernelState::Phase::kEnabled) state.ops = ops->substr(0, ops->find('\n'));
+  if (auto ops = read_file(root + "root/ops"); ops && state.phase == KernelState::Phase::kEnabled)
+    state.ops = ops->substr(0, ops->find('\n'));
   return state;
 }
 

@@ -111,7 +111,9 @@ nlohmann::json summary(std::vector<int64_t> values, double unit) {
   std::sort(values.begin(), values.end());
   double sum = 0;
   for (const int64_t value : values) sum += static_cast<double>(value);
-  const auto at = [&](double q) { return static_cast<double>(values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))]) / unit; };
+  const auto at = [&](double q) {
+    return static_cast<double>(values[std::min(values.size() - 1, static_cast<size_t>(q * static_cast<double>(values.size())))]) / unit;
+  };
   out["mean"] = sum / static_cast<double>(values.size()) / unit;
   out["p50"] = at(0.5);
   out["p99"] = at(0.99);
@@ -121,10 +123,14 @@ nlohmann::json summary(std::vector<int64_t> values, double unit) {
 
 const char* name_of(StormOptions::Swap swap) {
   switch (swap) {
-    case StormOptions::Swap::kNone: return "none";
-    case StormOptions::Swap::kFlip: return "flip";
-    case StormOptions::Swap::kStore: return "store";
-    case StormOptions::Swap::kCross: return "cross";
+    case StormOptions::Swap::kNone:
+      return "none";
+    case StormOptions::Swap::kFlip:
+      return "flip";
+    case StormOptions::Swap::kStore:
+      return "store";
+    case StormOptions::Swap::kCross:
+      return "cross";
   }
   return "?";
 }
@@ -159,7 +165,8 @@ class Crowd {
     }
     return crowd;
   }
-  Crowd(Crowd&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)), size_(other.size_), jobs_(other.jobs_), pids_(std::move(other.pids_)) {}
+  Crowd(Crowd&& other) noexcept
+      : shared_(std::exchange(other.shared_, nullptr)), size_(other.size_), jobs_(other.jobs_), pids_(std::move(other.pids_)) {}
   Crowd& operator=(Crowd&&) = delete;
   ~Crowd() {
     if (shared_ == nullptr) return;
@@ -172,7 +179,8 @@ class Crowd {
     ::syscall(SYS_futex, &shared_->go, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
   }
   [[nodiscard]] int done() const {
-    return static_cast<int>(std::count_if(shared_->records, shared_->records + jobs_, [](const Record& record) { return record.done_at_ns != 0; }));
+    return static_cast<int>(
+        std::count_if(shared_->records, shared_->records + jobs_, [](const Record& record) { return record.done_at_ns != 0; }));
   }
   void report(nlohmann::json& out, int64_t began_ns) const {
     int64_t last = 0;
@@ -198,7 +206,8 @@ class Crowd {
   std::vector<pid_t> pids_;
 };
 
-// For how long the kernel ran everything by its plain emergency queue since our attachment, summed over its changes of class; -1 when it does not say.
+// For how long the kernel ran everything by its plain emergency queue since our attachment, summed over its changes of class; -1 when it
+// does not say.
 int64_t bypass_ns() {
   const auto events = read_file("/sys/kernel/sched_ext/root/events");
   constexpr std::string_view kName = "SCX_EV_BYPASS_DURATION ";
@@ -253,7 +262,8 @@ Result<StormOptions> storm_options_from(const nlohmann::json& request) {
     const auto found = request.find(key);
     if (found == request.end()) return;
     if (!found->is_number_integer() || found->get<int64_t>() < low || found->get<int64_t>() > high) {
-      if (!wrong) wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: {} is {}, allowed are {} to {}", key, found->dump(), low, high)};
+      if (!wrong)
+        wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: {} is {}, allowed are {} to {}", key, found->dump(), low, high)};
       return;
     }
     take(found->get<int64_t>());
@@ -261,8 +271,10 @@ Result<StormOptions> storm_options_from(const nlohmann::json& request) {
   const auto flag = [&](const char* key, bool& where) {
     const auto found = request.find(key);
     if (found == request.end()) return;
-    if (found->is_boolean()) where = found->get<bool>();
-    else if (!wrong) wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: {} is {}, allowed are true and false", key, found->dump())};
+    if (found->is_boolean())
+      where = found->get<bool>();
+    else if (!wrong)
+      wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: {} is {}, allowed are true and false", key, found->dump())};
   };
   const auto count = [](int& where) { return [&where](int64_t value) { where = static_cast<int>(value); }; };
   integer("hogs", 0, 10'000, count(options.crowd.hogs));
@@ -285,7 +297,8 @@ Result<StormOptions> storm_options_from(const nlohmann::json& request) {
       options.swap = candidate;
       known = true;
     }
-    if (!known && !wrong) wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: swap is {}, allowed are none, flip, store, cross", swap->dump())};
+    if (!known && !wrong)
+      wrong = Error{ErrorCode::kInvalidArgument, fmt::format("storm: swap is {}, allowed are none, flip, store, cross", swap->dump())};
   }
   if (wrong) return fail(*wrong);
   return options;
@@ -342,7 +355,8 @@ Result<nlohmann::json> swap_storm(KernelHost& host, Clock& clock, const StormOpt
   if (!last_cpu_online) static_cast<void>(poke_file(last_cpu, "1"));
   if (tally.swaps > 0) tally.take(host.last_times());
 
-  nlohmann::json out{{"swap", name_of(options.swap)}, {"period_us", options.period_ns / kMicrosecond}, {"swaps", tally.swaps}, {"cpus", cpus}};
+  nlohmann::json out{
+      {"swap", name_of(options.swap)}, {"period_us", options.period_ns / kMicrosecond}, {"swaps", tally.swaps}, {"cpus", cpus}};
   if (!tally.trouble.empty()) out["trouble"] = tally.trouble;
   if (auto ejection = host.ejection()) {
     out["ejection"] = {{"kind", ejection->kind}, {"reason", ejection->reason}, {"message", ejection->message}};
@@ -368,7 +382,9 @@ Result<nlohmann::json> swap_storm(KernelHost& host, Clock& clock, const StormOpt
     out["detach_ms"] = summary(tally.detach, 1e6);
     out["attach_ms"] = summary(tally.attach, 1e6);
     out["bypass_ms"] = summary(tally.bypass, 1e6);
-    out["detach_all"] = tally.detach; out["attach_all"] = tally.attach;
+  }
+  for (const std::string& program : host.object().programs()) {
+    if (auto count = host.object().verified_instructions(program)) out["verified_instructions"][program] = *count;
   }
   if (options.kernel_work) out["kernel_work_ms"] = summary(tally.kernel_work, 1e6);
   if (options.hotplug) out["cpus_cycled"] = cpus_cycled;

@@ -13,8 +13,19 @@ TEST(StormOptions, AnEmptyRequestIsTheStandardCrowd) {
 }
 
 TEST(StormOptions, EveryKeyArrives) {
-  const auto options = storm_options_from({{"swap", "cross"}, {"policy", 2}, {"period_us", 500}, {"most_swaps", 7}, {"hotplug", true}, {"kernel_work", true}, {"limit_s", 9}, {"hogs", 1}, {"nappers", 2},
-                                           {"io", 3}, {"work_ms", 4}, {"varied", true}, {"seed", 5}});
+  const auto options = storm_options_from({{"swap", "cross"},
+                                           {"policy", 2},
+                                           {"period_us", 500},
+                                           {"most_swaps", 7},
+                                           {"hotplug", true},
+                                           {"kernel_work", true},
+                                           {"limit_s", 9},
+                                           {"hogs", 1},
+                                           {"nappers", 2},
+                                           {"io", 3},
+                                           {"work_ms", 4},
+                                           {"varied", true},
+                                           {"seed", 5}});
   ASSERT_TRUE(options) << options.error().message;
   EXPECT_EQ(options->swap, StormOptions::Swap::kCross);
   EXPECT_EQ(options->first_policy, 2);

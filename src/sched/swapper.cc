@@ -24,16 +24,20 @@ std::string describe(const KernelState& state) {
 }
 
 std::string describe(const Ejection& ejection) {
-  return fmt::format("the kernel ended it: {}{}{} (kind {})", ejection.reason, ejection.message.empty() ? "" : ": ", ejection.message, ejection.kind);
+  return fmt::format("the kernel ended it: {}{}{} (kind {})", ejection.reason, ejection.message.empty() ? "" : ": ", ejection.message,
+                     ejection.kind);
 }
 
 }  // namespace
 
 const char* name_of(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kConfirmed: return "confirmed";
-    case Verdict::kRefused: return "refused";
-    case Verdict::kEjected: return "ejected";
+    case Verdict::kConfirmed:
+      return "confirmed";
+    case Verdict::kRefused:
+      return "refused";
+    case Verdict::kEjected:
+      return "ejected";
   }
   return "?";
 }
@@ -124,11 +128,13 @@ Outcome Swapper::swap(ArmId to) {
   }
   if (last_ejection_ != ejection_before) {
     outcome.ejection = pending_.ejection;
-    return finish(to == kEevdf && current_ == to ? Verdict::kConfirmed : Verdict::kEjected, outcome.ejection ? describe(*outcome.ejection) : "");
+    return finish(to == kEevdf && current_ == to ? Verdict::kConfirmed : Verdict::kEjected,
+                  outcome.ejection ? describe(*outcome.ejection) : "");
   }
   if (current_ == to) return finish(Verdict::kConfirmed, "");
   if (!done) return finish(Verdict::kRefused, done.error().message);
-  return finish(Verdict::kRefused, readable_ ? fmt::format("the call succeeded, but the kernel runs {}", describe(kernel_)) : "the kernel's sched_ext state could not be read");
+  return finish(Verdict::kRefused, readable_ ? fmt::format("the call succeeded, but the kernel runs {}", describe(kernel_))
+                                             : "the kernel's sched_ext state could not be read");
 }
 
 }  // namespace pointsman

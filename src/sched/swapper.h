@@ -1,7 +1,6 @@
-// Swapper: the one way to change the arm. It asks the host, then believes only what it reads back: state, root/ops, enable_seq, active policy.
-// Never touches a scheduler that is not ours; stays on eevdf after a person's SysRq-S until released; keeps away from the portfolio for a while after the kernel
-// threw it out for an error.
-// Threads: one.
+// Swapper: the one way to change the arm. It asks the host, then believes only what it reads back: state, root/ops, enable_seq, active
+// policy. Never touches a scheduler that is not ours; stays on eevdf after a person's SysRq-S until released; keeps away from the portfolio
+// for a while after the kernel threw it out for an error. Threads: one.
 #pragma once
 
 #include <optional>
@@ -36,8 +35,8 @@ struct Notice {
   bool vetoed = false;               // by a person: no policy of the portfolio until release()
   std::string foreign;               // a scheduler that is not ours appeared: its name
   bool foreign_gone = false;
-  bool hotplug = false;              // CPUs came or went
-  bool unreadable = false;           // at the last look
+  bool hotplug = false;     // CPUs came or went
+  bool unreadable = false;  // at the last look
   [[nodiscard]] bool empty() const { return !ejection && !vetoed && foreign.empty() && !foreign_gone && !hotplug && !unreadable; }
 };
 
@@ -48,7 +47,8 @@ class Swapper {
     int64_t settle_ns = 2 * kSecond;       // how long the kernel's files may lag behind an attachment
     int64_t poll_ns = 500 * kMicrosecond;
   };
-  // Looks at the kernel at once; what is attached then stays. (Two constructors: a nested class's defaults are no default argument inside its own class.)
+  // Looks at the kernel at once; what is attached then stays. (Two constructors: a nested class's defaults are no default argument inside
+  // its own class.)
   Swapper(SchedulerHost& host, Clock& clock, Options options);
   Swapper(SchedulerHost& host, Clock& clock);
 

@@ -25,8 +25,10 @@ struct Model {
   }
   void thrown_out(bool by_person, int64_t now, int64_t quarantine) {
     runs = kEevdf;
-    if (by_person) vetoed = true;
-    else quarantine_end = now + quarantine;
+    if (by_person)
+      vetoed = true;
+    else
+      quarantine_end = now + quarantine;
   }
 };
 
@@ -41,9 +43,12 @@ struct World {
 
   void agree() {
     const KernelState& truth = kernel.truth();
-    if (model.runs == kEevdf) RC_ASSERT(truth.phase == Phase::kDisabled);
-    else if (model.runs == Model::kForeign) RC_ASSERT(truth.ops == "scx_foreign" && !truth.ours);
-    else RC_ASSERT(truth.ours && truth.policy == arms()[model.runs].policy);
+    if (model.runs == kEevdf)
+      RC_ASSERT(truth.phase == Phase::kDisabled);
+    else if (model.runs == Model::kForeign)
+      RC_ASSERT(truth.ops == "scx_foreign" && !truth.ours);
+    else
+      RC_ASSERT(truth.ours && truth.policy == arms()[model.runs].policy);
   }
   void reported(const Outcome& outcome) {
     if (!outcome.read_back) return;
@@ -58,18 +63,22 @@ struct World {
 
 RC_GTEST_PROP(SwapperProperty, HistoriesWithoutFaultsFollowTheModel, ()) {
   World w;
-  const auto steps = *rc::gen::container<std::vector<std::pair<int, int>>>(rc::gen::pair(rc::gen::inRange(0, 9), rc::gen::inRange(0, 1000)));
+  const auto steps =
+      *rc::gen::container<std::vector<std::pair<int, int>>>(rc::gen::pair(rc::gen::inRange(0, 9), rc::gen::inRange(0, 1000)));
   for (const auto& [what, number] : steps) {
     const int64_t now = w.clock.now_ns();
     switch (what) {
-      case 0: case 1: case 2: {
+      case 0:
+      case 1:
+      case 2: {
         const ArmId to = number % static_cast<int>(arms().size());
         const bool fails = number % 7 == 0;
         if (fails) w.kernel.fail_next_enable({.kind = 1024, .reason = "runtime error", .message = "init"});
         const bool allowed = w.model.allows(to, now);
         const bool attaches = allowed && w.model.runs == kEevdf && to != kEevdf;
         const Outcome outcome = w.swapper.swap(to);
-        if (!allowed) RC_ASSERT(outcome.verdict == Verdict::kRefused && !outcome.why.empty());
+        if (!allowed)
+          RC_ASSERT(outcome.verdict == Verdict::kRefused && !outcome.why.empty());
         else if (attaches && fails) {
           RC_ASSERT(outcome.verdict == Verdict::kEjected);
           w.model.thrown_out(false, now, kQuarantine);
@@ -108,7 +117,9 @@ RC_GTEST_PROP(SwapperProperty, HistoriesWithoutFaultsFollowTheModel, ()) {
         w.swapper.release();
         w.model.vetoed = false;
         break;
-      default: w.clock.advance(number * kMillisecond * 10); break;
+      default:
+        w.clock.advance(number * kMillisecond * 10);
+        break;
     }
     w.kernel.set_lag(number % 3, number % 5);
     w.agree();
@@ -117,13 +128,17 @@ RC_GTEST_PROP(SwapperProperty, HistoriesWithoutFaultsFollowTheModel, ()) {
 
 RC_GTEST_PROP(SwapperProperty, WithFaultsNothingForeignIsTouchedAndReportsAreTrue, ()) {
   World w;
-  const auto steps = *rc::gen::container<std::vector<std::pair<int, int>>>(rc::gen::pair(rc::gen::inRange(0, 10), rc::gen::inRange(0, 1000)));
+  const auto steps =
+      *rc::gen::container<std::vector<std::pair<int, int>>>(rc::gen::pair(rc::gen::inRange(0, 10), rc::gen::inRange(0, 1000)));
   bool vetoed = false;
   for (const auto& [what, number] : steps) {
     const KernelState before = w.kernel.truth();
     const bool foreign = before.phase != Phase::kDisabled && !before.ours;
     switch (what) {
-      case 0: case 1: case 2: case 3: {
+      case 0:
+      case 1:
+      case 2:
+      case 3: {
         const Outcome outcome = w.swapper.swap(number % static_cast<int>(arms().size()));
         if (foreign) RC_ASSERT(w.kernel.truth().ops == before.ops && w.kernel.truth().enable_seq == before.enable_seq);
         if (vetoed && before.phase == Phase::kDisabled) RC_ASSERT(w.kernel.truth().phase == Phase::kDisabled);
@@ -134,15 +149,25 @@ RC_GTEST_PROP(SwapperProperty, WithFaultsNothingForeignIsTouchedAndReportsAreTru
         w.reported(outcome);
         break;
       }
-      case 4: w.kernel.eject({.kind = 1025, .reason = "scx_bpf_error", .message = "x"}); break;
+      case 4:
+        w.kernel.eject({.kind = 1025, .reason = "scx_bpf_error", .message = "x"});
+        break;
       case 5:
         if (before.ours) vetoed = true;
         w.kernel.sysrq();
         break;
-      case 6: w.kernel.attach_foreign("scx_foreign"); break;
-      case 7: w.kernel.detach_foreign(); break;
-      case 8: w.host.plan(static_cast<FaultyHost::Fault>(number % 4)); break;
-      default: w.host.blind(number % 3); break;
+      case 6:
+        w.kernel.attach_foreign("scx_foreign");
+        break;
+      case 7:
+        w.kernel.detach_foreign();
+        break;
+      case 8:
+        w.host.plan(static_cast<FaultyHost::Fault>(number % 4));
+        break;
+      default:
+        w.host.blind(number % 3);
+        break;
     }
   }
   // When the faults end, one look is enough to know the truth again.

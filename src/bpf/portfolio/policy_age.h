@@ -7,7 +7,7 @@
 
 #include "bpf/portfolio/task.h"
 
-static __always_inline struct pm_rank pm_age_rank(struct task_struct *p, struct pm_task *t) {
+static __always_inline struct pm_rank pm_age_rank(struct task_struct* p, struct pm_task* t) {
   return (struct pm_rank){.key = pm_process_age_key(p), .slice = 20 * PM_MS};
 }
 

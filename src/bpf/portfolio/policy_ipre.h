@@ -7,7 +7,7 @@
 
 #include "bpf/portfolio/policy_dl.h"
 
-static __always_inline struct pm_rank pm_ipre_rank(struct task_struct *p, struct pm_task *t, u64 front, u64 queued) {
+static __always_inline struct pm_rank pm_ipre_rank(struct task_struct* p, struct pm_task* t, u64 front, u64 queued) {
   return (struct pm_rank){.key = pm_dl_key(p, t, front, queued), .slice = 3 * PM_MS, .growth = 1000};
 }
 

@@ -7,7 +7,7 @@
 
 #include "bpf/portfolio/task.h"
 
-static __always_inline struct pm_rank pm_sjf_rank(struct task_struct *p, struct pm_task *t) {
+static __always_inline struct pm_rank pm_sjf_rank(struct task_struct* p, struct pm_task* t) {
   u64 weight = pm_weight(p);
   return (struct pm_rank){.key = pm_expected_burst(t) * 100 / weight, .slice = 4 * PM_MS, .growth = 100000 / weight};
 }

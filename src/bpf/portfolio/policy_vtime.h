@@ -7,7 +7,7 @@
 
 #include "bpf/portfolio/task.h"
 
-static __always_inline struct pm_rank pm_vtime_rank(struct task_struct *p, struct pm_task *t, u64 front) {
+static __always_inline struct pm_rank pm_vtime_rank(struct task_struct* p, struct pm_task* t, u64 front) {
   return (struct pm_rank){.key = pm_floored_vruntime(t, front, 20 * PM_MS), .slice = 20 * PM_MS};
 }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-// The portfolio: several scheduling policies in one sched_ext scheduler, of which one is active. A policy is a key, a slice, a margin for preemption (policies.h);
-// everything else is the same for all: one ordered queue a policy, filled only while it is active, and a flip that moves what waits to the next one's.
+// The portfolio: several scheduling policies in one sched_ext scheduler, of which one is active. A policy is a key, a slice, a margin for
+// preemption (policies.h); everything else is the same for all: one ordered queue a policy, filled only while it is active, and a flip that
+// moves what waits to the next one's.
 //
-// No task is ever lost to a flip, however it happens: `dispatch` empties every other queue when it sees a policy that it has not seen before, looks again
-// every 250 ms and before a CPU goes idle (an insertion that began before a flip may end after it), and what has waited 3 s goes into the urgent queue, which is
-// served first.
-// -DPM_WITHOUT_DRAIN leaves the emptying out: with it the tests show that the danger is real.
+// No task is ever lost to a flip, however it happens: `dispatch` empties every other queue when it sees a policy that it has not seen
+// before, looks again every 250 ms and before a CPU goes idle (an insertion that began before a flip may end after it), and what has waited
+// 3 s goes into the urgent queue, which is served first. -DPM_WITHOUT_DRAIN leaves the emptying out: with it the tests show that the danger
+// is real.
 #include "bpf/portfolio/policies.h"
 
 char _license[] SEC("license") = "GPL";
@@ -48,15 +49,15 @@ struct pm_group {
 static __always_inline u64 queue_of(u32 group, u32 policy) { return 0x1000ull + group * 16 + policy; }
 static __always_inline u64 urgent_queue_of(u32 group) { return 0x2000ull + group; }
 static __always_inline u32 active_policy(u32 group) {
-  u64 policy = *(volatile u64 *)&S.active;  // user space may have stored anything
+  u64 policy = *(volatile u64*)&S.active;  // user space may have stored anything
   return policy < PM_POLICIES ? policy : 0;
 }
 
-static __always_inline struct pm_task *task_of(struct task_struct *p) { return bpf_task_storage_get(&tasks, p, 0, 0); }
-static __always_inline bool is_kthread(struct task_struct *p) { return p->flags & PM_PF_KTHREAD; }
-static __always_inline struct pm_on_cpu *cpu_of(s32 cpu) { return &S.cpu[cpu & (PM_MAX_CPUS - 1)]; }
+static __always_inline struct pm_task* task_of(struct task_struct* p) { return bpf_task_storage_get(&tasks, p, 0, 0); }
+static __always_inline bool is_kthread(struct task_struct* p) { return p->flags & PM_PF_KTHREAD; }
+static __always_inline struct pm_on_cpu* cpu_of(s32 cpu) { return &S.cpu[cpu & (PM_MAX_CPUS - 1)]; }
 
-static __always_inline struct pm_rank rank(u32 policy, struct task_struct *p, struct pm_task *t) {
+static __always_inline struct pm_rank rank(u32 policy, struct task_struct* p, struct pm_task* t) {
   u64 queued = policy == PM_DL || policy == PM_IPRE ? scx_bpf_dsq_nr_queued(queue_of(0, policy)) : 0;
   struct pm_rank r = pm_rank_by(policy, p, t, G.front, queued);
   t->key = r.key;
@@ -68,7 +69,7 @@ static __always_inline struct pm_rank rank(u32 policy, struct task_struct *p, st
   return r;
 }
 
-static __always_inline void charge(struct task_struct *p, struct pm_task *t, u64 now) {
+static __always_inline void charge(struct task_struct* p, struct pm_task* t, u64 now) {
   if (!t->on_cpu_at || !pm_before(t->on_cpu_at, now)) return;
   u64 ran = now - t->on_cpu_at, weighted = ran * 100 / pm_weight(p);
   t->on_cpu_at = now;
@@ -79,14 +80,14 @@ static __always_inline void charge(struct task_struct *p, struct pm_task *t, u64
 }
 
 // A new place at the end of the line, unless it was pushed aside within its quantum.
-static __always_inline void take_place(struct pm_task *t, u64 now) {
+static __always_inline void take_place(struct pm_task* t, u64 now) {
   if (t->returning && !t->yielded && t->used < t->quantum) return;
   t->place_at = now;
   t->used = 0;
 }
 
-static __always_inline void note_running(s32 cpu, struct task_struct *p, struct pm_task *t, u64 now) {
-  struct pm_on_cpu *c = cpu_of(cpu);
+static __always_inline void note_running(s32 cpu, struct task_struct* p, struct pm_task* t, u64 now) {
+  struct pm_on_cpu* c = cpu_of(cpu);
   c->key = t->key;
   c->growth = t->growth;
   c->policy = t->policy;
@@ -95,7 +96,7 @@ static __always_inline void note_running(s32 cpu, struct task_struct *p, struct 
 }
 
 // Pushed aside inside an RCU read-side critical section: every grace period of the kernel waits until it has run on.
-static __always_inline bool holds_up_rcu(struct task_struct *p) {
+static __always_inline bool holds_up_rcu(struct task_struct* p) {
   if (!bpf_core_field_exists(p->rcu_read_lock_nesting)) return false;
   // A task that is being switched out still is `current`, and this very program runs inside a read-side section of its own.
   int own = p == bpf_get_current_task_btf() ? 1 : 0;
@@ -105,7 +106,7 @@ static __always_inline bool holds_up_rcu(struct task_struct *p) {
 static __always_inline bool is_online(s32 cpu) { return S.online & (1ull << (cpu & 63)); }
 
 // Sends an idle CPU to look for work that `p` may be.
-static __always_inline bool wake_idle_for(struct task_struct *p) {
+static __always_inline bool wake_idle_for(struct task_struct* p) {
   s32 cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
   // A CPU that went away counts as idle until it is picked.
   if (cpu >= 0 && !is_online(cpu)) cpu = scx_bpf_pick_idle_cpu(p->cpus_ptr, 0);
@@ -115,14 +116,14 @@ static __always_inline bool wake_idle_for(struct task_struct *p) {
 }
 
 // Takes the CPU whose task has the worst key from it, when the woken task's is better by more than the margin.
-static __always_inline void preempt_worst(struct task_struct *p, u32 policy, u64 key, u64 now) {
+static __always_inline void preempt_worst(struct task_struct* p, u32 policy, u64 key, u64 now) {
   u64 margin = pm_manners_of(policy).margin, worst = 0;
   s32 victim = -1;
   int i;
   if (margin == PM_NEVER) return;
   bpf_for(i, 0, PM_MAX_CPUS) {
     if (i >= pm_nr_cpu) break;
-    struct pm_on_cpu *c = cpu_of(i);
+    struct pm_on_cpu* c = cpu_of(i);
     if (!c->takeable || c->policy != policy || !bpf_cpumask_test_cpu(i, p->cpus_ptr)) continue;
     u64 theirs = c->key;
     if (pm_before(c->since, now)) theirs += (now - c->since) * c->growth / 1000;
@@ -139,10 +140,10 @@ static __always_inline void preempt_worst(struct task_struct *p, u32 policy, u64
 }
 
 SEC("struct_ops/pm_select_cpu")
-s32 BPF_PROG(pm_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags) {
+s32 BPF_PROG(pm_select_cpu, struct task_struct* p, s32 prev_cpu, u64 wake_flags) {
   bool idle = false;
   s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
-  struct pm_task *t;
+  struct pm_task* t;
   if (!idle || !(t = task_of(p))) return cpu;
   u64 now = scx_bpf_now();
   t->waiting_since = now;
@@ -153,8 +154,8 @@ s32 BPF_PROG(pm_select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 }
 
 SEC("struct_ops/pm_enqueue")
-void BPF_PROG(pm_enqueue, struct task_struct *p, u64 enq_flags) {
-  struct pm_task *t = task_of(p);
+void BPF_PROG(pm_enqueue, struct task_struct* p, u64 enq_flags) {
+  struct pm_task* t = task_of(p);
   if (!t) {
     scx_bpf_dsq_insert(p, SCX_DSQ_GLOBAL, SCX_SLICE_DFL, enq_flags);
     return;
@@ -181,16 +182,17 @@ void BPF_PROG(pm_enqueue, struct task_struct *p, u64 enq_flags) {
   if (!t->returning) preempt_worst(p, policy, r.key, now);
 }
 
-// Moves what waits in the dirty queues to that of `policy`. A bit is cleared before its queue is walked: what comes in meanwhile sets it again.
+// Moves what waits in the dirty queues to that of `policy`. A bit is cleared before its queue is walked: what comes in meanwhile sets it
+// again.
 static __always_inline void drain(u32 policy) {
-  struct task_struct *p;
+  struct task_struct* p;
   int from;
   bpf_for(from, 0, PM_POLICIES) {
     if (!(G.dirty & (1ull << from))) continue;
     __sync_fetch_and_and(&G.dirty, ~(1ull << from));
     if (from == policy || !scx_bpf_dsq_nr_queued(queue_of(0, from))) continue;
     bpf_for_each(scx_dsq, p, queue_of(0, from), 0) {
-      struct pm_task *t = task_of(p);
+      struct pm_task* t = task_of(p);
       if (!t) continue;
       t->used = 0;
       struct pm_rank r = rank(policy, p, t);
@@ -215,7 +217,7 @@ static __always_inline bool look_behind(u32 policy) {
 }
 
 static __always_inline void recheck(u32 policy, u64 now) {
-  struct task_struct *p;
+  struct task_struct* p;
   u64 last = G.checked_at;
   if (now - last < PM_RECHECK || __sync_val_compare_and_swap(&G.checked_at, last, now) != last) return;
   if (PM_DRAINS && look_behind(policy)) {
@@ -225,7 +227,7 @@ static __always_inline void recheck(u32 policy, u64 now) {
   u64 slice = PM_ROUND * pm_nr_cpu / (1 + scx_bpf_dsq_nr_queued(urgent_queue_of(0)));
   slice = pm_clamp(slice, 1 * PM_MS, 20 * PM_MS);
   bpf_for_each(scx_dsq, p, queue_of(0, policy), 0) {
-    struct pm_task *t = task_of(p);
+    struct pm_task* t = task_of(p);
     if (!t || (s64)(now - t->waiting_since) < (s64)PM_AGED_AFTER) continue;
     scx_bpf_dsq_move_set_slice(&___it, slice);
     if (scx_bpf_dsq_move(&___it, p, urgent_queue_of(0), 0)) S.aged++;
@@ -239,8 +241,8 @@ static __always_inline void took(u64 now) {
 
 // Whether a task that may run on `cpu` waits with a better key than `key`.
 static __always_inline bool better_waits(u64 queue, s32 cpu, u64 key) {
-  struct task_struct *p = scx_bpf_dsq_peek(queue);
-  struct pm_task *t;
+  struct task_struct* p = scx_bpf_dsq_peek(queue);
+  struct pm_task* t;
   int looked = 0;
   if (!p || !(t = task_of(p)) || !pm_before(t->key, key)) return false;
   if (bpf_cpumask_test_cpu(cpu, p->cpus_ptr)) return true;
@@ -254,7 +256,7 @@ static __always_inline bool better_waits(u64 queue, s32 cpu, u64 key) {
 }
 
 SEC("struct_ops/pm_dispatch")
-void BPF_PROG(pm_dispatch, s32 cpu, struct task_struct *prev) {
+void BPF_PROG(pm_dispatch, s32 cpu, struct task_struct* prev) {
   u32 policy = active_policy(0);
   u64 now = scx_bpf_now(), queue = queue_of(0, policy);
   if (!S.all_cpus_at) {
@@ -273,7 +275,7 @@ void BPF_PROG(pm_dispatch, s32 cpu, struct task_struct *prev) {
     return;
   }
   bool runs_on = prev && (prev->scx.flags & SCX_TASK_QUEUED);
-  struct pm_task *t = runs_on && !is_kthread(prev) ? task_of(prev) : NULL;
+  struct pm_task* t = runs_on && !is_kthread(prev) ? task_of(prev) : NULL;
   if (t && !t->yielded && pm_manners_of(policy).strict) {
     charge(prev, t, now);
     t->returning = 1;
@@ -296,26 +298,27 @@ void BPF_PROG(pm_dispatch, s32 cpu, struct task_struct *prev) {
   }
 }
 
-// A task inserted just while a CPU went idle would wait for that CPU's next wake-up: look once more after it has been marked idle, and on every tick of the busy ones.
+// A task inserted just while a CPU went idle would wait for that CPU's next wake-up: look once more after it has been marked idle, and on
+// every tick of the busy ones.
 static __always_inline void wake_idle_for_waiting(void) {
-  struct task_struct *p = scx_bpf_dsq_peek(urgent_queue_of(0));
+  struct task_struct* p = scx_bpf_dsq_peek(urgent_queue_of(0));
   if (!p) p = scx_bpf_dsq_peek(queue_of(0, active_policy(0)));
   if (p) wake_idle_for(p);
 }
 
 SEC("struct_ops/pm_update_idle")
 void BPF_PROG(pm_update_idle, s32 cpu, bool idle) {
-  // Not on a CPU that goes away: the interrupt that carries a kick would stay pending there, every later kick from it would be lost, and our end would wait for it
-  // for ever.
+  // Not on a CPU that goes away: the interrupt that carries a kick would stay pending there, every later kick from it would be lost, and
+  // our end would wait for it for ever.
   if (idle && is_online(cpu)) wake_idle_for_waiting();
 }
 
 SEC("struct_ops/pm_tick")
-void BPF_PROG(pm_tick, struct task_struct *p) { wake_idle_for_waiting(); }
+void BPF_PROG(pm_tick, struct task_struct* p) { wake_idle_for_waiting(); }
 
 SEC("struct_ops/pm_runnable")
-void BPF_PROG(pm_runnable, struct task_struct *p, u64 enq_flags) {
-  struct pm_task *t = task_of(p);
+void BPF_PROG(pm_runnable, struct task_struct* p, u64 enq_flags) {
+  struct pm_task* t = task_of(p);
   if (!t) return;
   t->awake = 0;
   t->burst = 0;
@@ -329,14 +332,14 @@ void BPF_PROG(pm_runnable, struct task_struct *p, u64 enq_flags) {
 }
 
 SEC("struct_ops/pm_running")
-void BPF_PROG(pm_running, struct task_struct *p) {
-  struct pm_task *t = task_of(p);
+void BPF_PROG(pm_running, struct task_struct* p) {
+  struct pm_task* t = task_of(p);
   if (!t) return;
   u64 now = scx_bpf_now();
   s32 cpu = scx_bpf_task_cpu(p);
   if (t->waiting_since && S.swap_at && (!S.swap_done || pm_before(t->waiting_since, S.swap_done))) {
     s64 waited = now - t->waiting_since;
-    struct pm_on_cpu *c = cpu_of(cpu);
+    struct pm_on_cpu* c = cpu_of(cpu);
     if (waited > (s64)c->longest_wait) c->longest_wait = waited;
   }
   t->waiting_since = 0;
@@ -347,8 +350,8 @@ void BPF_PROG(pm_running, struct task_struct *p) {
 }
 
 SEC("struct_ops/pm_stopping")
-void BPF_PROG(pm_stopping, struct task_struct *p, bool runnable) {
-  struct pm_task *t = task_of(p);
+void BPF_PROG(pm_stopping, struct task_struct* p, bool runnable) {
+  struct pm_task* t = task_of(p);
   cpu_of(scx_bpf_task_cpu(p))->takeable = 0;
   if (!t) return;
   charge(p, t, scx_bpf_now());
@@ -357,8 +360,8 @@ void BPF_PROG(pm_stopping, struct task_struct *p, bool runnable) {
 }
 
 SEC("struct_ops/pm_quiescent")
-void BPF_PROG(pm_quiescent, struct task_struct *p, u64 deq_flags) {
-  struct pm_task *t = task_of(p);
+void BPF_PROG(pm_quiescent, struct task_struct* p, u64 deq_flags) {
+  struct pm_task* t = task_of(p);
   if (!t) return;
   t->waiting_since = 0;
   if (deq_flags & SCX_DEQ_SLEEP) t->usual_burst = (t->usual_burst * 3 + t->burst) / 4;
@@ -366,22 +369,22 @@ void BPF_PROG(pm_quiescent, struct task_struct *p, u64 deq_flags) {
 
 // sched_yield() gives way also under a strict policy: programs that spin on it would otherwise wait until they have aged.
 SEC("struct_ops/pm_yield")
-bool BPF_PROG(pm_yield, struct task_struct *from, struct task_struct *to) {
-  struct pm_task *t = task_of(from);
+bool BPF_PROG(pm_yield, struct task_struct* from, struct task_struct* to) {
+  struct pm_task* t = task_of(from);
   if (t) t->yielded = 1;
   scx_bpf_task_set_slice(from, 0);
   return false;
 }
 
 SEC("struct_ops/pm_init_task")
-s32 BPF_PROG(pm_init_task, struct task_struct *p, struct scx_init_task_args *args) {
-  struct pm_task *t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
+s32 BPF_PROG(pm_init_task, struct task_struct* p, struct scx_init_task_args* args) {
+  struct pm_task* t = bpf_task_storage_get(&tasks, p, 0, BPF_LOCAL_STORAGE_GET_F_CREATE);
   return t ? 0 : -12;
 }
 
 SEC("struct_ops/pm_enable")
-void BPF_PROG(pm_enable, struct task_struct *p) {
-  struct pm_task *t = task_of(p);
+void BPF_PROG(pm_enable, struct task_struct* p) {
+  struct pm_task* t = task_of(p);
   if (!t) return;
   // What was waiting or running when we were last detached is no longer so.
   t->waiting_since = 0;
@@ -401,7 +404,7 @@ void BPF_PROG(pm_cpu_offline, s32 cpu) {
 
 SEC("struct_ops.s/pm_init")
 s32 BPF_PROG(pm_init) {
-  const struct cpumask *online = scx_bpf_get_online_cpumask();
+  const struct cpumask* online = scx_bpf_get_online_cpumask();
   int i, error;
   S.online = 0;
   bpf_for(i, 0, PM_MAX_CPUS) {
@@ -423,7 +426,7 @@ s32 BPF_PROG(pm_init) {
 }
 
 SEC("struct_ops/pm_exit")
-void BPF_PROG(pm_exit, struct scx_exit_info *info) {
+void BPF_PROG(pm_exit, struct scx_exit_info* info) {
   S.exit.exit_code = info->exit_code;
   bpf_probe_read_kernel_str(S.exit.reason, sizeof(S.exit.reason), info->reason);
   bpf_probe_read_kernel_str(S.exit.message, sizeof(S.exit.message), info->msg);
@@ -431,7 +434,7 @@ void BPF_PROG(pm_exit, struct scx_exit_info *info) {
 }
 
 SEC("syscall")
-int flip(struct pm_flip_args *args) {
+int flip(struct pm_flip_args* args) {
   u32 old = active_policy(0), policy = args->policy;
   int i;
   if (policy >= PM_POLICIES) return -22;
@@ -446,8 +449,8 @@ int flip(struct pm_flip_args *args) {
   bpf_rcu_read_lock();
   drain(policy);
   bpf_rcu_read_unlock();
-  // A slice given by the old policy may be long: every CPU asks the new one now. Where a real-time task runs, as here, the one that it pushed aside waits in the
-  // CPU's own queue with the rest of its slice, out of the kick's reach.
+  // A slice given by the old policy may be long: every CPU asks the new one now. Where a real-time task runs, as here, the one that it
+  // pushed aside waits in the CPU's own queue with the rest of its slice, out of the kick's reach.
   bpf_for(i, 0, PM_MAX_CPUS) {
     if (i >= pm_nr_cpu) break;
     if (!is_online(i)) continue;
@@ -461,7 +464,7 @@ int flip(struct pm_flip_args *args) {
 }
 
 SEC("syscall")
-int watch(struct pm_watch_args *args) {
+int watch(struct pm_watch_args* args) {
   u64 now = scx_bpf_now();
   if (args->begin) {
     W.longest_wait = 0;
@@ -475,7 +478,7 @@ int watch(struct pm_watch_args *args) {
 
 // Across a warm swap a task waits in two classes; sched_info.last_queued is the kernel's own record of since when.
 SEC("tp_btf/sched_switch")
-int BPF_PROG(watch_switch, bool preempt, struct task_struct *prev, struct task_struct *next) {
+int BPF_PROG(watch_switch, bool preempt, struct task_struct* prev, struct task_struct* next) {
   u64 since = next->sched_info.last_queued;
   if (!W.began || !since || !next->pid) return 0;
   if (W.done && !pm_before(since, W.done)) return 0;
@@ -486,22 +489,22 @@ int BPF_PROG(watch_switch, bool preempt, struct task_struct *prev, struct task_s
 
 SEC(".struct_ops.link")
 struct sched_ext_ops portfolio = {
-    .select_cpu = (void *)pm_select_cpu,
-    .enqueue = (void *)pm_enqueue,
-    .dispatch = (void *)pm_dispatch,
-    .tick = (void *)pm_tick,
-    .runnable = (void *)pm_runnable,
-    .running = (void *)pm_running,
-    .stopping = (void *)pm_stopping,
-    .quiescent = (void *)pm_quiescent,
-    .yield = (void *)pm_yield,
-    .update_idle = (void *)pm_update_idle,
-    .init_task = (void *)pm_init_task,
-    .enable = (void *)pm_enable,
-    .cpu_online = (void *)pm_cpu_online,
-    .cpu_offline = (void *)pm_cpu_offline,
-    .init = (void *)pm_init,
-    .exit = (void *)pm_exit,
+    .select_cpu = (void*)pm_select_cpu,
+    .enqueue = (void*)pm_enqueue,
+    .dispatch = (void*)pm_dispatch,
+    .tick = (void*)pm_tick,
+    .runnable = (void*)pm_runnable,
+    .running = (void*)pm_running,
+    .stopping = (void*)pm_stopping,
+    .quiescent = (void*)pm_quiescent,
+    .yield = (void*)pm_yield,
+    .update_idle = (void*)pm_update_idle,
+    .init_task = (void*)pm_init_task,
+    .enable = (void*)pm_enable,
+    .cpu_online = (void*)pm_cpu_online,
+    .cpu_offline = (void*)pm_cpu_offline,
+    .init = (void*)pm_init,
+    .exit = (void*)pm_exit,
     .flags = SCX_OPS_KEEP_BUILTIN_IDLE,
     .timeout_ms = 16000,
     .name = "pointsman",

@@ -1,5 +1,5 @@
-// What the portfolio shares with the process that loads it: the policies, the state that is mapped into both, the arguments of its syscall programs.
-// Times in ns of scx_bpf_now(): only differences mean anything, and none to a clock of user space.
+// What the portfolio shares with the process that loads it: the policies, the state that is mapped into both, the arguments of its syscall
+// programs. Times in ns of scx_bpf_now(): only differences mean anything, and none to a clock of user space.
 #pragma once
 
 #ifndef __BPF__
@@ -36,17 +36,17 @@ struct pm_on_cpu {
 // Section .data.st. Only `active` may be written by user space, and only before an attachment (a flip goes through the program `flip`);
 // the tests store into it while it runs, to prove that even then nothing is lost.
 struct pm_state {
-  __u64 active;            // enum pm_policy
-  __u64 swap_at;           // when the last flip or attachment began
-  __u64 swap_done;         // when everything had moved and all CPUs were kicked; 0 while it runs
-  __u64 first_dispatch_at; // when a CPU first took or kept a task by the new policy; 0 until then
-  __u64 all_cpus_at;       // when the last online CPU had asked the new policy
-  __u64 cpus;              // bit a CPU: asked since the flip
-  __u64 online;            // bit a CPU
-  __u64 swap_moved;        // tasks moved to the new queue by this flip, by whichever CPU
-  __u64 moved;             // all tasks ever moved between queues of policies
-  __u64 rescues;           // times that the periodic check found tasks behind a flip's back
-  __u64 aged;              // tasks that had waited 3 s and went to the urgent queue
+  __u64 active;             // enum pm_policy
+  __u64 swap_at;            // when the last flip or attachment began
+  __u64 swap_done;          // when everything had moved and all CPUs were kicked; 0 while it runs
+  __u64 first_dispatch_at;  // when a CPU first took or kept a task by the new policy; 0 until then
+  __u64 all_cpus_at;        // when the last online CPU had asked the new policy
+  __u64 cpus;               // bit a CPU: asked since the flip
+  __u64 online;             // bit a CPU
+  __u64 swap_moved;         // tasks moved to the new queue by this flip, by whichever CPU
+  __u64 moved;              // all tasks ever moved between queues of policies
+  __u64 rescues;            // times that the periodic check found tasks behind a flip's back
+  __u64 aged;               // tasks that had waited 3 s and went to the urgent queue
   struct pm_exit exit;
   struct pm_on_cpu cpu[PM_MAX_CPUS] __attribute__((aligned(64)));
 };
