@@ -22,7 +22,7 @@ Result<Unit> run(const Options& options, int& program_exit) {
   if (auto arm = find_arm(options.arm); !arm) return fail(ErrorCode::kInvalidArgument, "{}", arm.error().message);
   ExecOptions exec;
   exec.machine = *machine;
-  exec.boot.boot = {{"stage", true}};
+  exec.boot = {.boot = {{"stage", true}}, .cache_folder = default_cache_folder()};
   exec.command = options.command;
   exec.output_bytes = 1 << 20;
   exec.limits = {.virtual_ns = static_cast<int64_t>(options.limit_seconds * 1e9), .host_seconds = options.limit_seconds * 4 + 60};

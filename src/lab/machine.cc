@@ -276,6 +276,7 @@ Result<RunResult> Machine::finish(int64_t deadline_ns) {
   result.frames = std::move(stream->frames);
   result.end = std::move(stream->end);
   result.results_hash = std::move(stream->hash);
+  result.qemu_version = qmp_.version();
   result.host_seconds = static_cast<double>(SystemClock().now_ns() - started_ns_) * 1e-9;
   result.cpu_seconds = exit->cpu_seconds;
   result.virtual_seconds = static_cast<double>(result.end.value("virtual_ns", int64_t{0})) * 1e-9;

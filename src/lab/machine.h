@@ -69,7 +69,7 @@ struct RunResult {
   double cpu_seconds = 0;      // of this QEMU, its start included
   double restore_seconds = 0;  // the part of it before the guest went on; 0 for boots
   double virtual_seconds = 0;  // from the job's request to its end
-  std::string console_tail;
+  std::string console_tail, qemu_version;
   // The payload of the first frame of this type as JSON; kNotFound, kCorrupt.
   [[nodiscard]] Result<nlohmann::json> json(std::string_view type) const;
 };

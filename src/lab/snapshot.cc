@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,11 +9,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <thread>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 
 namespace pointsman {
 
@@ -34,35 +35,6 @@ Result<UniqueFd> guest_memory(const MachineOptions& options) {
     return fail(ErrorCode::kBusy, "the lab needs {} MB of free memory, {} are free: use --memory, or end something", (size + kForkBytes) >> 20, *available >> 20);
   }
   return memory_file("guest-memory", {}, size);
-}
-
-// Over the content of every page that is not all zero, and its place: whether a zero page was ever touched does not count.
-Result<std::pair<uint64_t, size_t>> hash_memory(int fd) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0) return fail_errno("guest memory");
-  const auto size = static_cast<size_t>(status.st_size);
-  void* mapped = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd, 0);
-  if (mapped == MAP_FAILED) return fail_errno("map guest memory");
-  constexpr size_t kPage = 4096, kWords = kPage / 8;
-  uint64_t hash = 0x9e3779b97f4a7c15ull;
-  const auto mix = [&hash](uint64_t word) {
-    hash = (hash ^ word) * 0xd6e8feb86659fd93ull;
-    hash ^= hash >> 32;
-  };
-  for (off_t at = 0; (at = ::lseek(fd, at, SEEK_DATA)) >= 0;) {
-    const off_t hole = ::lseek(fd, at, SEEK_HOLE);
-    for (; at < hole; at += kPage) {
-      uint64_t words[kWords];
-      std::memcpy(words, static_cast<const char*>(mapped) + at, kPage);
-      uint64_t any = 0;
-      for (const uint64_t word : words) any |= word;
-      if (any == 0) continue;
-      mix(static_cast<uint64_t>(at));
-      for (const uint64_t word : words) mix(word);
-    }
-  }
-  ::munmap(mapped, size);
-  return std::pair(hash, static_cast<size_t>(status.st_blocks) * 512);
 }
 
 // Both sides. announce-rounds: QEMU would announce itself to a network on a timer of the host's clock, which ruins exactness even where there is no network.
@@ -168,54 +140,94 @@ Result<uint64_t> available_memory() {
   return available;
 }
 
+namespace {
+
+// Boots, waits for the gate, saves.
+Result<SavedGuest> boot_and_save(const MachineOptions& options, int image_fd, const std::string& boot, int64_t deadline_ns) {
+  SavedGuest guest;
+  auto ram = guest_memory(options);
+  if (!ram) return fail(ram.error());
+  guest.ram = std::move(*ram);
+  const int64_t start_ns = SystemClock().now_ns();
+  auto machine = Machine::start(options, {.image_fd = image_fd, .ram_fd = guest.ram.get(), .ram_is_shared = true, .incoming = false, .pinned = true,
+                                          .boot = boot, .request = {}, .blob = {}},
+                                deadline_ns);
+  if (!machine) return fail(machine.error());
+  if (auto ready = machine->wait_gate(deadline_ns); !ready) return fail(ready.error());
+  const int64_t gate_ns = SystemClock().now_ns();
+  guest.boot_seconds = static_cast<double>(gate_ns - start_ns) * 1e-9;
+  auto registers = machine->qmp().execute("human-monitor-command", {{"command-line", "info registers -a"}}, deadline_ns);
+  if (!registers) return fail(registers.error());
+  guest.registers_hash = Hash64().add(registers->dump()).hex();
+  auto state = save_state(machine->qmp(), deadline_ns);
+  if (!state) return fail(machine->explain(state.error()));
+  guest.state = std::move(*state);
+  guest.qemu_version = machine->qmp().version();
+  if (auto ended = machine->quit(); !ended) return fail(ended.error());
+  auto memory = digest_memory(guest.ram.get());
+  if (!memory) return fail(memory.error());
+  guest.memory_hash = memory->hash;
+  guest.memory_bytes = memory->bytes;
+  guest.save_seconds = static_cast<double>(SystemClock().now_ns() - gate_ns) * 1e-9;
+  return guest;
+}
+
+}  // namespace
+
+// Takes the first fork, which shows that the saved guest works and at which time stamp it goes on.
+Result<Unit> Snapshot::try_out(const Image& image) {
+  auto trial = run({{"kind", "nothing"}}, {}, {.virtual_ns = 10 * kSecond, .host_seconds = kTrialSeconds});
+  if (!trial) return fail(trial.error().at("first fork of the snapshot"));
+  if (trial->qemu_version != guest_.qemu_version) return fail(ErrorCode::kCorrupt, "saved by QEMU {}, but this is {}", guest_.qemu_version, trial->qemu_version);
+  auto hello = trial->json("hello");
+  if (!hello) return fail(hello.error());
+  hello_ = std::move(*hello);
+  identity_ = Hash64()
+                  .add(options_.kernel.hash)
+                  .add(image.hash())
+                  .add(guest_.qemu_version)
+                  .add(describe(options_))
+                  .add(boot_)
+                  .add(guest_.registers_hash)
+                  .add(guest_.memory_hash)
+                  .add(hello_.value("tsc", uint64_t{0}))
+                  .hex();
+  return Unit{};
+}
+
 Result<Snapshot> Snapshot::take(const MachineOptions& options, const Image& image, const BootOptions& boot) {
-  const int64_t deadline_ns = deadline_in(boot.host_seconds);
+  const int64_t start_ns = SystemClock().now_ns();
   Snapshot snapshot;
   snapshot.options_ = options;
   snapshot.boot_ = boot_text(boot, true);
   auto image_fd = memory_file("image", image.content(), image.content().size());
   if (!image_fd) return fail(image_fd.error());
   snapshot.image_ = std::move(*image_fd);
-  auto ram = guest_memory(options);
-  if (!ram) return fail(ram.error());
-  snapshot.ram_ = std::move(*ram);
 
-  const int64_t start_ns = SystemClock().now_ns();
-  auto machine = Machine::start(options, {.image_fd = snapshot.image_.get(), .ram_fd = snapshot.ram_.get(), .ram_is_shared = true, .incoming = false,
-                                          .pinned = true, .boot = snapshot.boot_, .request = {}, .blob = {}},
-                                deadline_ns);
-  if (!machine) return fail(machine.error());
-  if (auto ready = machine->wait_gate(deadline_ns); !ready) return fail(ready.error());
-  const int64_t gate_ns = SystemClock().now_ns();
-  snapshot.boot_seconds_ = static_cast<double>(gate_ns - start_ns) * 1e-9;
-  auto registers = machine->qmp().execute("human-monitor-command", {{"command-line", "info registers -a"}}, deadline_ns);
-  if (!registers) return fail(registers.error());
-  auto state = save_state(machine->qmp(), deadline_ns);
-  if (!state) return fail(machine->explain(state.error()));
-  snapshot.state_ = std::move(*state);
-  const std::string version = machine->qmp().version();
-  if (auto ended = machine->quit(); !ended) return fail(ended.error());
-  auto memory = hash_memory(snapshot.ram_.get());
-  if (!memory) return fail(memory.error());
-  snapshot.memory_bytes_ = memory->second;
-  snapshot.save_seconds_ = static_cast<double>(SystemClock().now_ns() - gate_ns) * 1e-9;
-
-  auto trial = snapshot.run({{"kind", "nothing"}}, {}, {.virtual_ns = 10 * kSecond, .host_seconds = kTrialSeconds});
-  if (!trial) return fail(trial.error().at("first fork of the snapshot"));
-  auto hello = trial->json("hello");
-  if (!hello) return fail(hello.error());
-  snapshot.hello_ = std::move(*hello);
-  snapshot.qemu_version_ = version;
-  snapshot.identity_ = Hash64()
-                           .add(options.kernel.hash)
-                           .add(image.hash())
-                           .add(version)
-                           .add(describe(options))
-                           .add(snapshot.boot_)
-                           .add(registers->dump())
-                           .add(memory->first)
-                           .add(snapshot.hello_.value("tsc", uint64_t{0}))
-                           .hex();
+  const SnapshotCache cache(boot.cache_folder);
+  const bool cached = !boot.cache_folder.empty();
+  const std::string key = Hash64().add(options.kernel.hash).add(image.hash()).add(describe(options)).add(snapshot.boot_).hex();
+  if (auto guest = cached ? cache.load(key) : std::nullopt) {
+    if (auto fits = guest_memory(options); !fits) return fail(fits.error());
+    snapshot.guest_ = std::move(*guest);
+    auto works = snapshot.try_out(image);
+    if (works) {
+      snapshot.from_cache_ = true;
+      snapshot.ready_seconds_ = static_cast<double>(SystemClock().now_ns() - start_ns) * 1e-9;
+      return snapshot;
+    }
+    log_warning("a saved guest is of no use and is removed: {}", works.error().message);
+    cache.remove(key);
+  }
+  auto guest = boot_and_save(options, snapshot.image_.get(), snapshot.boot_, deadline_in(boot.host_seconds));
+  if (!guest) return fail(guest.error());
+  snapshot.guest_ = std::move(*guest);
+  if (auto works = snapshot.try_out(image); !works) return fail(works.error());
+  snapshot.ready_seconds_ = static_cast<double>(SystemClock().now_ns() - start_ns) * 1e-9;
+  if (cached) {
+    // A full disk costs the next command a boot, not this one its result.
+    if (auto stored = cache.store(key, snapshot.guest_); !stored) log_warning("the booted guest could not be kept for the next time: {}", stored.error().message);
+  }
   return snapshot;
 }
 
@@ -223,11 +235,11 @@ Result<RunResult> Snapshot::run(const nlohmann::json& request, std::string_view 
   const int64_t deadline_ns = deadline_in(limits.host_seconds);
   const auto text = request_text(request, limits);
   if (!text) return fail(text.error());
-  auto machine = Machine::start(options_, {.image_fd = image_.get(), .ram_fd = ram_.get(), .ram_is_shared = false, .incoming = true, .pinned = false,
+  auto machine = Machine::start(options_, {.image_fd = image_.get(), .ram_fd = guest_.ram.get(), .ram_is_shared = false, .incoming = true, .pinned = false,
                                            .boot = boot_, .request = *text, .blob = blob},
                                 deadline_ns);
   if (!machine) return fail(machine.error());
-  if (auto restored = restore_state(machine->qmp(), state_, deadline_ns); !restored) return fail(machine->explain(restored.error()));
+  if (auto restored = restore_state(machine->qmp(), guest_.state, deadline_ns); !restored) return fail(machine->explain(restored.error()));
   const double restore_seconds = machine->cpu_seconds();
   if (auto going = machine->qmp().execute("cont", nlohmann::json::object(), deadline_ns); !going) return fail(machine->explain(going.error()));
   auto result = machine->finish(deadline_ns);

@@ -80,6 +80,7 @@ nlohmann::json VerifyReport::json() const {
                      {"self_tests_good", self_tests_good},
                      {"boot_seconds", boot_seconds},
                      {"save_seconds", save_seconds},
+                     {"ready_seconds", ready_seconds},
                      {"restore_cpu_seconds", restore_cpu_seconds},
                      {"qemu", qemu_version},
                      {"rows", nlohmann::json::array()}};
@@ -124,6 +125,7 @@ Result<VerifyReport> verify(const VerifyOptions& options, const Image& image) {
     if (!snapshot) return fail(snapshot.error().at("save 1"));
     report.boot_seconds = snapshot->boot_seconds();
     report.save_seconds = snapshot->save_seconds();
+    report.ready_seconds = snapshot->ready_seconds();
     report.qemu_version = snapshot->qemu_version();
     if (auto done = fork(*snapshot, "fork 1 of save 1", kForks, false); !done) return fail(done.error());
     const Hogs hogs(options.hogs);

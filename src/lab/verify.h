@@ -39,7 +39,8 @@ struct VerifyReport {
   bool saves_agree = false;  // forks of two saves; and the saves have one identity
   bool boots_agree = false;
   bool self_tests_good = false;
-  double boot_seconds = 0, save_seconds = 0;  // of the first save
+  double boot_seconds = 0, save_seconds = 0;  // of the first save: host time from start to gate, and from there
+  double ready_seconds = 0;                   // until it was saved and a first fork had run
   double restore_cpu_seconds = 0;             // of the first fork
   std::string qemu_version;
   [[nodiscard]] bool exact() const { return forks_agree && saves_agree && boots_agree && self_tests_good; }

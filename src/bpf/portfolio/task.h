@@ -2,12 +2,14 @@
 // What every policy knows of a task, kept for all policies all the time so that a flip starts warm, and what a policy answers.
 #pragma once
 
+// clang-format off: the kernel's types come first
+#include "vmlinux.h"
+// clang-format on
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
 
 #include "bpf/portfolio/portfolio.intf.h"
-#include "vmlinux.h"
 
 enum : u64 {
   PM_US = 1000,
