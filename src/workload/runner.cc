@@ -32,7 +32,7 @@ constexpr int64_t kHeadStartNs = 20 * kMillisecond;   // to fork supervisor and 
 constexpr int64_t kKillGraceNs = 30 * kSecond;        // processes that do not die by then are stuck in the kernel
 constexpr int kCancelPollMs = 100;
 
-// Processes: the caller forks the supervisor, that forks the dispatcher, that forks the tasks. Each dies with its parent, so the death of the dispatcher ends
+// Processes: the caller forks the supervisor, that forks the dispatcher, that starts the tasks, as strands in its own memory. Each dies with its parent, so the death of the dispatcher ends
 // every task and the death of the caller ends everything. What loses its parent comes to the supervisor, which ends only when nothing is left.
 
 [[noreturn]] void dispatch(const Stage& stage, int supervisor) {
@@ -46,6 +46,11 @@ constexpr int kCancelPollMs = 100;
     stage.end(Ending::kNoFifo, errno);
     _exit(1);
   }
+  const auto strands = Strands::open(stage.tasks());
+  if (!strands) {
+    stage.end(Ending::kNoFork, ENOMEM);
+    _exit(1);
+  }
   SystemClock clock;
   const Inherited inherited{.parent = getpid(), .nice = 0, .cpu_mask = 0};
   for (uint32_t t = 0; t < stage.tasks() && stage.task(t).start_ns >= 0; ++t) {
@@ -53,10 +58,8 @@ constexpr int kCancelPollMs = 100;
     int64_t now = clock.now_ns();
     for (; now < moment; now = clock.now_ns()) clock.sleep_until_ns(moment);
     stage.forked(t).store(now);
-    const pid_t pid = fork();
-    if (pid == 0) run_task_process(stage, t, inherited);
-    if (pid < 0) {
-      stage.end(Ending::kNoFork, errno, t);
+    if (const long pid = start_task_process(stage, *strands, t, inherited); pid < 0) {
+      stage.end(Ending::kNoFork, static_cast<int>(-pid), t);
       _exit(1);
     }
   }

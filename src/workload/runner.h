@@ -1,6 +1,6 @@
-// Executes a Plan on this machine: a SCHED_FIFO | RESET_ON_FORK dispatcher forks each task at its moment; one shared-memory record a job.
-// Threads: run_plan blocks its caller; other threads may go on. Call it from a process with a small heap where it matters: every fork of a task copies the
-// page tables that the process had at the call.
+// Executes a Plan on this machine: a SCHED_FIFO | RESET_ON_FORK dispatcher starts each task as a process at its moment; one shared-memory record a job.
+// A task's process shares the dispatcher's memory (workload/strand.h), so that forks cost little and a switch between tasks changes no address space.
+// Threads: run_plan blocks its caller; other threads may go on.
 // Owns: all processes of the plan. None is left when run_plan returns, nor when the calling process dies, however it dies.
 // Errors: kPermissionDenied (no right to SCHED_FIFO), kIo (a task's operation failed or a task died; the limit struck); kInvalidArgument (a plan that refers to
 // what it does not have, or that needs a scratch device when there is none); kBusy (cancelled).

@@ -3,8 +3,6 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -74,14 +72,14 @@ void Stage::end(Ending ending, int error, uint32_t task, uint32_t op) const {
 
 void futex_wait(std::atomic<uint32_t>& word, uint32_t seen, int64_t deadline_ns) {
   const timespec deadline{deadline_ns / kSecond, deadline_ns % kSecond};
-  syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, seen, deadline_ns >= 0 ? &deadline : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
+  raw_syscall(SYS_futex, &word, FUTEX_WAIT_BITSET, seen, deadline_ns >= 0 ? &deadline : nullptr, nullptr, FUTEX_BITSET_MATCH_ANY);
 }
 
-void futex_wake(std::atomic<uint32_t>& word, int most) { syscall(SYS_futex, &word, FUTEX_WAKE, most, nullptr, nullptr, 0); }
+void futex_wake(std::atomic<uint32_t>& word, int most) { raw_syscall(SYS_futex, &word, FUTEX_WAKE, most, nullptr, nullptr, 0); }
 
 void die_with(int parent) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if (getppid() != parent) _exit(1);
+  raw_syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  if (raw_syscall(SYS_getppid) != parent) end_process(1);
 }
 
 }  // namespace pointsman

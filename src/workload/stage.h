@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "workload/plan.h"
 #include "workload/runner.h"
+#include "workload/strand.h"
 
 namespace pointsman {
 
@@ -80,15 +81,15 @@ void futex_wake(std::atomic<uint32_t>& word, int most);
 // 1000 iterations, then PAUSE: where the exact lab's CPUs take turns.
 void burn_block();
 
-// What a forked process has from the one that forked it.
+// What a process has from the one that forked it.
 struct Inherited {
   int parent = 0;  // when it dies, this one does
   int nice = 0;
   uint64_t cpu_mask = 0;
 };
 
-// The body of a forked process: runs task `t` and all threads and children that it starts, then ends the process.
-[[noreturn]] void run_task_process(const Stage& stage, uint32_t t, const Inherited& inherited);
+// Starts a process that runs task `t` and all threads and children that it starts. Its pid, or -errno.
+long start_task_process(const Stage& stage, const Strands& strands, uint32_t t, const Inherited& inherited);
 
 // Has the kernel kill this process when its parent dies, or ends it now if that has happened.
 void die_with(int parent);

@@ -1,9 +1,6 @@
-#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,12 +10,12 @@
 
 #include "base/clock.h"
 #include "workload/stage.h"
+#include "workload/strand.h"
 
 namespace pointsman {
 
 namespace {
 
-constexpr size_t kThreadStackBytes = 64 * 1024;
 constexpr int64_t kLookNs = 110 * kMicrosecond;  // a block takes 13 us of a CPU of the lab, 102 when eight of them are busy
 constexpr int64_t kIoChunkBytes = 256 * 1024;
 constexpr int64_t kIoAlignBytes = 4096;
@@ -86,7 +83,9 @@ class Burner {
   [[nodiscard]] int64_t blocks_of(int64_t ns) const { return static_cast<int64_t>(static_cast<double>(ns) * header_.blocks_per_ns + 0.5); }
   bool moved() {
     if (refill_ns_ == 0) return false;
-    const int cpu = sched_getcpu();
+    unsigned now = 0;
+    getcpu(&now, nullptr);  // not sched_getcpu(): that one asks libc's state of the thread
+    const int cpu = static_cast<int>(now);
     const bool changed = cpu_ >= 0 && cpu != cpu_;
     cpu_ = cpu;
     return changed;
@@ -100,6 +99,7 @@ class Burner {
 // What the threads of one process share; on the stack of its first thread, which outlives the others.
 struct Process {
   const Stage& stage;
+  const Strands& strands;
   std::atomic<uint32_t> threads{0};  // others that still run
 };
 
@@ -115,15 +115,12 @@ class TaskRun {
         woke_ns_(stage_.forked(t).load()) {}
 
   void run() {
-    if (task_.nice != inherited_.nice && setpriority(PRIO_PROCESS, 0, task_.nice) != 0) fail(0);
+    if (task_.nice != inherited_.nice) check(raw_syscall(SYS_setpriority, int{PRIO_PROCESS}, 0, task_.nice), 0);
     if (task_.cpu_mask != inherited_.cpu_mask) pin();
     for (uint32_t i = 0; i < task_.ops; ++i) execute(stage_.op(task_.first_op + i), i);
     release_memory();
-    // A parent waits for its children, as make and shells do. SIGCHLD is ignored, so this returns when none is left.
-    if (spawned_) {
-      while (waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
-      }
-    }
+    // A parent waits for its children, as make and shells do.
+    if (spawned_) wait_for_children();
     std::atomic<uint32_t>& live = stage_.header().live;
     if (live.fetch_sub(1) == 1) futex_wake(live, 1);
   }
@@ -134,17 +131,22 @@ class TaskRun {
     Region* next;
     int64_t bytes;
   };
-  struct Start {
+  struct ThreadStart {
     Process* process;
     uint32_t task;
     Inherited inherited;
   };
 
   // The dispatcher's death takes everything else with it.
-  [[noreturn]] void fail(uint32_t op) const {
-    stage_.end(Ending::kTaskFailed, errno, index_, op);
-    kill(stage_.header().dispatcher.load(), SIGKILL);
-    _exit(1);
+  [[noreturn]] void fail(long error, uint32_t op) const {
+    stage_.end(Ending::kTaskFailed, static_cast<int>(error), index_, op);
+    raw_syscall(SYS_kill, stage_.header().dispatcher.load(), SIGKILL);
+    end_process(1);
+  }
+  // The result of a system call.
+  long check(long result, uint32_t op) const {
+    if (result < 0) fail(-result, op);
+    return result;
   }
 
   void pin() const {
@@ -153,7 +155,7 @@ class TaskRun {
     for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
       if (task_.cpu_mask == 0 || (cpu < 64 && (task_.cpu_mask >> cpu & 1) != 0)) CPU_SET(cpu, &set);
     }
-    if (sched_setaffinity(0, sizeof set, &set) != 0) fail(0);
+    check(raw_syscall(SYS_sched_setaffinity, 0, sizeof set, &set), 0);
   }
 
   void execute(const Op& op, uint32_t i) {
@@ -180,7 +182,7 @@ class TaskRun {
 
   void nap(int64_t ns) {
     timespec left{ns / kSecond, ns % kSecond};
-    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &left, &left) == EINTR) {
+    while (raw_syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &left, &left) == -EINTR) {
     }
     woke_ns_ = now_ns();
   }
@@ -191,7 +193,7 @@ class TaskRun {
     woke_ns_ = std::max(now, moment_ns);
     if (now >= moment_ns) return;
     const timespec t{moment_ns / kSecond, moment_ns % kSecond};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, nullptr) == EINTR) {
+    while (raw_syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, TIMER_ABSTIME, &t, nullptr) == -EINTR) {
     }
   }
 
@@ -212,37 +214,34 @@ class TaskRun {
     job.completed.store(now_ns() - stage_.header().start_ns);
   }
 
-  [[nodiscard]] Inherited to_inherit() const { return {.parent = getpid(), .nice = task_.nice, .cpu_mask = task_.cpu_mask}; }
+  [[nodiscard]] Inherited to_inherit() const { return {.parent = static_cast<int>(raw_syscall(SYS_getpid)), .nice = task_.nice, .cpu_mask = task_.cpu_mask}; }
 
   void spawn(uint32_t t, uint32_t i) {
     const Inherited inherited = to_inherit();
     stage_.forked(t).store(now_ns());
-    const pid_t pid = fork();
-    if (pid < 0) fail(i);
-    if (pid == 0) run_task_process(stage_, t, inherited);
+    check(start_task_process(stage_, process_.strands, t, inherited), i);
     spawned_ = true;
   }
 
   void start_thread(uint32_t t, uint32_t i) {
     process_.threads.fetch_add(1);
     stage_.forked(t).store(now_ns());
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    pthread_attr_setstacksize(&attributes, std::max<size_t>(kThreadStackBytes, static_cast<size_t>(PTHREAD_STACK_MIN)));
-    pthread_t thread{};
-    errno = pthread_create(&thread, &attributes, thread_body, new Start{&process_, t, to_inherit()});
-    if (errno != 0) fail(i);
-    pthread_attr_destroy(&attributes);
+    check(process_.strands.start(Strands::Kind::kThread, thread_body, ThreadStart{&process_, t, to_inherit()}), i);
   }
 
-  static void* thread_body(void* argument) {
-    auto* start = static_cast<Start*>(argument);
-    Process& process = *start->process;
-    TaskRun(process, start->task, start->inherited).run();
-    delete start;
+  static void thread_body(const ThreadStart& start) {
+    Process& process = *start.process;
+    TaskRun(process, start.task, start.inherited).run();
     if (process.threads.fetch_sub(1) == 1) futex_wake(process.threads, 1);
-    return nullptr;
+    end_thread();
+  }
+
+  // SIGCHLD is ignored, so this returns when none is left.
+  static void wait_for_children() {
+    for (;;) {
+      const long ended = raw_syscall(SYS_wait4, -1, nullptr, 0, nullptr);
+      if (ended < 0 && ended != -EINTR) return;
+    }
   }
 
   // Half of the page gets numbers that do not compress, so that swap in memory has to work for its living.
@@ -257,10 +256,13 @@ class TaskRun {
     __builtin_ia32_pause();
   }
 
+  void* map(int64_t bytes, uint32_t i) const {
+    return reinterpret_cast<void*>(check(raw_syscall(SYS_mmap, nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), i));
+  }
+
   void touch(const Op& op, uint32_t i) {
     const int64_t bytes = std::max(op.value, kPageBytes) / kPageBytes * kPageBytes;
-    void* memory = mmap(nullptr, static_cast<size_t>(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) fail(i);
+    void* memory = map(bytes, i);
     auto* pages = static_cast<std::byte*>(memory);
     for (int64_t at = 0; at < bytes; at += kPageBytes) dirty(pages + at, at == 0 ? sizeof(Region) : 0);
     regions_ = new (memory) Region{regions_, bytes};
@@ -284,7 +286,7 @@ class TaskRun {
   void page_out() {
     for (Region* region = regions_; region != nullptr;) {
       Region* next = region->next;
-      madvise(region, static_cast<size_t>(region->bytes), MADV_PAGEOUT);
+      raw_syscall(SYS_madvise, region, region->bytes, MADV_PAGEOUT);
       region = next;
     }
   }
@@ -293,30 +295,25 @@ class TaskRun {
     while (regions_ != nullptr) {
       Region* region = regions_;
       regions_ = region->next;
-      munmap(region, static_cast<size_t>(region->bytes));
+      raw_syscall(SYS_munmap, region, region->bytes);
     }
-    if (buffer_ != nullptr) munmap(buffer_, kIoChunkBytes);
+    if (buffer_ != nullptr) raw_syscall(SYS_munmap, buffer_, kIoChunkBytes);
   }
 
   void transfer(const Op& op, uint32_t i) {
     const StageHeader& header = stage_.header();
     if (buffer_ == nullptr) {
-      void* memory = mmap(nullptr, kIoChunkBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (memory == MAP_FAILED) fail(i);
-      buffer_ = static_cast<std::byte*>(memory);
+      buffer_ = static_cast<std::byte*>(map(kIoChunkBytes, i));
     }
     const int64_t places = (header.scratch_bytes - op.value) / kIoAlignBytes + 1;
-    if (header.scratch_bytes < op.value) {
-      errno = ENOSPC;
-      fail(i);
-    }
+    if (header.scratch_bytes < op.value) fail(ENOSPC, i);
     int64_t at = int64_t{op.arg} % places * kIoAlignBytes;
     for (int64_t left = op.value; left > 0;) {
       const auto size = static_cast<size_t>(std::min(left, kIoChunkBytes));
-      const ssize_t moved = op.code == OpCode::kRead ? pread(header.scratch_fd, buffer_, size, at) : pwrite(header.scratch_fd, buffer_, size, at);
-      if (moved < 0 && errno == EINTR) continue;
-      if (moved == 0) errno = EIO;
-      if (moved <= 0) fail(i);
+      const long moved = raw_syscall(op.code == OpCode::kRead ? SYS_pread64 : SYS_pwrite64, header.scratch_fd, buffer_, size, at);
+      if (moved == -EINTR) continue;
+      if (moved == 0) fail(EIO, i);
+      check(moved, i);
       at += moved;
       left -= moved;
     }
@@ -349,12 +346,21 @@ void burn_block() {
   __builtin_ia32_pause();
 }
 
-void run_task_process(const Stage& stage, uint32_t t, const Inherited& inherited) {
-  die_with(inherited.parent);
-  Process process{stage};
-  TaskRun(process, t, inherited).run();
-  for (uint32_t left = process.threads.load(); left > 0; left = process.threads.load()) futex_wait(process.threads, left);
-  _exit(0);
+long start_task_process(const Stage& stage, const Strands& strands, uint32_t t, const Inherited& inherited) {
+  struct ProcessStart {
+    const Stage* stage;
+    const Strands* strands;
+    uint32_t task;
+    Inherited inherited;
+  };
+  const auto body = [](const ProcessStart& start) {
+    die_with(start.inherited.parent);
+    Process process{*start.stage, *start.strands};
+    TaskRun(process, start.task, start.inherited).run();
+    for (uint32_t left = process.threads.load(); left > 0; left = process.threads.load()) futex_wait(process.threads, left);
+    end_process(0);
+  };
+  return strands.start(Strands::Kind::kProcess, +body, ProcessStart{&stage, &strands, t, inherited});
 }
 
 }  // namespace pointsman
