@@ -103,7 +103,7 @@ std::vector<Job> jobs_of(const Options& options, const Stage& stage) {
         request.guard = guard;
         jobs.push_back({{s, seed, label}, std::move(request)});
       };
-      add("agent", fmt::format("classifier:model={}", kGuestModelPath), true);
+      add("agent", with_model("classifier", kGuestModelPath), true);
       for (size_t arm = 0; arm < kChoosable; ++arm) add(std::string(arms()[arm].name), std::string(arms()[arm].name), false);
       add("oracle", schedule_spec(stage.oracles[s]), false);
       if (held_out) continue;  // the two baselines that do not enter the gap are shown on the known families
@@ -221,7 +221,6 @@ Result<Unit> run(const Options& options) {
   if (!matrix) return fail(matrix.error());
   auto model = load_model_bytes(options.model, "classifier");
   if (!model) return fail(model.error());
-  if (auto decoded = decode_model(*model); !decoded) return fail(decoded.error().at("the model"));
   auto stage = prepare(options, *matrix);
   if (!stage) return fail(stage.error());
   const std::vector<Job> jobs = jobs_of(options, *stage);

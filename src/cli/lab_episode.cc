@@ -4,7 +4,10 @@
 #include "cli/lab_options.h"
 #include "cli/model_option.h"
 #include "cli/verb.h"
+#include "lab/counterfactual.h"
 #include "lab/matrix.h"
+#include "learn/controllers.h"
+#include "report/progress.h"
 
 namespace pointsman {
 
@@ -16,7 +19,7 @@ struct Options {
   uint64_t seed = 1;
   int draw = 0;
   double seconds = 3;
-  bool windows = false;
+  bool windows = false, counterfactuals = false;
   JsonOption json;
 };
 
@@ -26,14 +29,44 @@ Result<Scenario> scenario_of(const Options& options) {
   return scenario_of_family(options.family, static_cast<int64_t>(options.seconds * 1e9));
 }
 
+std::string_view name_of_arm(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
+
+// Each swap beside its replay without it.
+Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeRequest& request, const EpisodeResult& factual, std::string_view model) {
+  const SystemClock clock;
+  report::ProgressOptions line;
+  line.label = "replays without a swap";
+  line.total = factual.swaps();
+  report::Progress progress(line, clock);
+  auto all = counterfactuals_of(bench.snapshot, request, factual, {.model = model}, [&](size_t, size_t) { progress.advance(1, ""); });
+  progress.finish();
+  if (!all) return fail(all.error());
+  report::Table table("each swap, and the same run without it, to the end of the phase (5 s at most)",
+                      {{"at", "at", report::Quantity::kSeconds}, {"from", "from"}, {"to", "to"}, {"jobs", "jobs", report::Quantity::kCount}, {"with", "slowdown with", report::Quantity::kNumber, 3},
+                       {"without", "without", report::Quantity::kNumber, 3}, {"paid", "paid"}, {"same_past", "same past"}});
+  size_t paid = 0, counted = 0;
+  for (const Counterfactual& one : *all) {
+    const WindowRow& w = factual.windows[one.window];
+    table.add({static_cast<double>(w.end_ns) / 1e9, std::string(name_of_arm(one.stayed)), std::string(name_of_arm(w.taken)), static_cast<double>(one.jobs), std::exp(one.with_swap),
+               std::exp(one.without), std::string(one.jobs == 0 ? "-" : one.paid() ? "yes" : "no"), std::string(one.same_past ? "yes" : "NO")});
+    if (!one.distrust.empty() || one.jobs == 0) continue;
+    ++counted;
+    paid += one.paid() ? 1 : 0;
+  }
+  table.notes.push_back(fmt::format("{} of {} swaps paid", paid, counted));
+  return table;
+}
+
 Result<Unit> run(const Options& options) {
   auto scenario = scenario_of(options);
   if (!scenario) return fail(scenario.error());
   auto model = load_model_bytes(options.model, options.controller);
   if (!model) return fail(model.error());
+  if (!is_learned(options.controller))
+    if (auto known = make_controller(options.controller); !known) return fail(known.error());
   auto bench = open_bench(options.lab);
   if (!bench) return fail(bench.error());
-  const EpisodeRequest request{.scenario = *scenario, .seed = options.seed, .draw = options.draw, .cpus = options.lab.cpus, .controller = options.controller, .guard = is_learned(options.controller)};
+  const EpisodeRequest request{.scenario = *scenario, .seed = options.seed, .draw = options.draw, .cpus = options.lab.cpus, .controller = with_model(options.controller, kGuestModelPath), .guard = is_learned(options.controller)};
   auto result = run_episode(bench->snapshot, request, *model);
   if (!result) return fail(result.error());
 
@@ -58,7 +91,10 @@ Result<Unit> run(const Options& options) {
       fmt::print("{:7.3f} s  {:6} {}{}  {}{}{}\n", static_cast<double>(w.end_ns) / 1e9, arms()[static_cast<size_t>(w.active)].name, w.idle ? "idle " : "",
                  w.taken != w.active ? fmt::format("-> {}", arms()[static_cast<size_t>(w.taken)].name) : "", w.why, w.held_back.empty() ? "" : " | " + w.held_back,
                  w.swap.empty() ? "" : " | " + w.swap);
-  return report::emit(table, options.json.emit());
+  if (auto emitted = report::emit(table, options.json.emit()); !emitted || !options.counterfactuals) return emitted;
+  auto swaps = counterfactual_table(*bench, request, *result, *model);
+  if (!swaps) return fail(swaps.error());
+  return report::emit(*swaps, options.json.emit());
 }
 
 }  // namespace
@@ -74,9 +110,11 @@ void add_lab_episode(CLI::App& app, int& exit_code) {
   app.add_option("--controller,--arm", options->controller, "An arm, or a controller (random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)")->capture_default_str();
   app.add_option("--model", options->model, "Model file for the controllers that need one")->type_name("FILE");
   app.add_flag("--windows", options->windows, "Tell every decision window");
+  app.add_flag("--counterfactuals", options->counterfactuals, "Run it again without each swap: which of them paid?");
   options->json.add(app);
   app.footer(examples({{"pointsman lab episode --family pareto --arm las", "one family under one policy"},
-                       {"pointsman lab episode --scenario scenarios/workday.toml --controller classifier --windows", "what the agent saw and did"}}));
+                       {"pointsman lab episode --scenario scenarios/workday.toml --controller classifier --windows", "what the agent saw and did"},
+                       {"pointsman lab episode --scenario scenarios/conflict.toml --controller classifier --counterfactuals", "did each of its swaps pay?"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });

@@ -73,9 +73,9 @@ class Teller : public Recorder {
 Result<Unit> run(const Options& options) {
   std::string spec = options.controller;
   if (is_learned(spec) && spec.find("model=") == std::string::npos) {
-    const std::string model = options.model.empty() ? find_in_project("models/default.pmm") : options.model;
-    if (model.empty()) return fail(ErrorCode::kNotFound, "no models/default.pmm: name a model with --model, or choose another --controller");
-    spec += fmt::format("{}model={}", spec.find(':') == std::string::npos ? ":" : ",", model);
+    auto model = find_model(options.model, spec);
+    if (!model) return fail(model.error());
+    spec = with_model(spec, *model);
   }
   auto controller = make_controller(spec, options.seed);
   if (!controller) return fail(controller.error());

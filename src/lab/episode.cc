@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <thread>
 
 #include "base/file.h"
@@ -18,6 +19,7 @@ namespace {
 // the same under every arm, and TAT counts it (from the plan).
 constexpr int64_t kGreatestLagNs = 20 * kMillisecond;  // ten times what the densest family needs
 constexpr double kSettleSeconds = 5;
+constexpr int64_t kStartGridNs = 10 * kMillisecond;
 constexpr const char* kScratchDevice = "/dev/nullb0";  // the guest's block device without a disk
 
 nlohmann::json array_of(const auto& values) { return nlohmann::json(std::vector<double>(values.begin(), values.end())); }
@@ -96,6 +98,11 @@ class EpisodeRecorder : public Recorder {
   nlohmann::json rows_ = nlohmann::json::array();
   std::optional<size_t> open_swap_;
 };
+
+// No overruling. It goes to the guest all the same, and as raw bytes: reading text takes as many instructions as its digits please, and with one more or less
+// the guest's CPUs would take other turns than in the run that is replayed.
+constexpr Overruling kNever{.from_ns = std::numeric_limits<int64_t>::max(), .until_ns = std::numeric_limits<int64_t>::max()};
+static_assert(std::is_trivially_copyable_v<Overruling>);
 
 }  // namespace
 
@@ -202,14 +209,19 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
   if (!request) return fail(request.error());
   auto plan = draw_plan(request->scenario, request->seed, request->cpus);
   if (!plan) return fail(plan.error());
+  auto blob = read_blob(value.at("blob_bytes"));
+  if (!blob) return fail(blob.error());
+  Overruling overruling;
+  if (blob->size() < sizeof overruling) return fail(ErrorCode::kInvalidArgument, "episode request: {} bytes beside it", blob->size());
+  std::memcpy(&overruling, blob->data(), sizeof overruling);
   // A trained controller names its model's file; here the host's bytes stand for it.
-  if (const size_t size = value.value("model_bytes", size_t{0}); size > 0) {
-    auto model = read_blob(size);
-    if (!model) return fail(model.error());
-    if (auto written = write_file(kGuestModelPath, *model); !written) return written;
+  if (blob->size() > sizeof overruling) {
+    if (auto written = write_file(kGuestModelPath, blob->substr(sizeof overruling)); !written) return written;
   }
   auto controller = make_controller(request->controller, request->seed);
   if (!controller) return fail(controller.error());
+  // Overruled or not, so that a replay executes the same instructions up to the decision.
+  *controller = std::make_unique<Overruled>(std::move(*controller), overruling);
   if (auto outranked = outrank_ordinary_tasks(); !outranked) return fail(outranked.error());
 
   Swapper swapper(*host_, *clock_);
@@ -218,7 +230,9 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
     if (outcome.verdict != Outcome::Verdict::kConfirmed) return fail(ErrorCode::kIo, "the first arm, {}: {}", arm_name(first), describe(outcome));
   }
   const double settle = Rng(request->seed, "settle", static_cast<uint64_t>(request->draw)).uniform() * kSettleSeconds;
-  const int64_t start_ns = clock_->now_ns() + static_cast<int64_t>(settle * 1e9) + 100 * kMillisecond;
+  // On a grid: how long it took to read the request, or the bytes of a model, is no part of the draw.
+  const int64_t earliest_ns = clock_->now_ns() + static_cast<int64_t>(settle * 1e9) + 100 * kMillisecond;
+  const int64_t start_ns = (earliest_ns / kStartGridNs + 1) * kStartGridNs;
 
   EpisodeRecorder recorder(*host_, start_ns);
   NoPin nobody;
@@ -306,8 +320,11 @@ Result<EpisodeResult> run_episode(const Snapshot& snapshot, const EpisodeRequest
   if (!plan) return fail(plan.error());
   result.plan = std::move(*plan);
   nlohmann::json sent = to_json(request);
-  sent["model_bytes"] = model.size();
-  auto run = snapshot.run(sent, model, {});
+  const Overruling overruling = request.overruling.value_or(kNever);
+  std::string blob(reinterpret_cast<const char*>(&overruling), sizeof overruling);
+  blob += model;
+  sent["blob_bytes"] = blob.size();
+  auto run = snapshot.run(sent, blob, {});
   if (!run) return fail(run.error());
   result.results_hash = run->results_hash;
   result.host_seconds = run->host_seconds;

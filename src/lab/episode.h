@@ -14,6 +14,7 @@
 #include "lab/guest.h"
 #include "lab/snapshot.h"
 #include "learn/cost.h"
+#include "learn/overruled.h"
 #include "sched/kernel_host.h"
 #include "workload/runner.h"
 #include "workload/scenario.h"
@@ -30,6 +31,7 @@ struct EpisodeRequest {
   int cpus = 4;
   std::string controller;     // as make_controller() takes it: "las", "random", "classifier"
   bool guard = false;         // the agent's guard; off for baselines, which are obeyed to the letter
+  std::optional<Overruling> overruling{};  // the counterfactual of a decision (lab/counterfactual.h)
 };
 nlohmann::json to_json(const EpisodeRequest& request);
 Result<EpisodeRequest> episode_request_from(const nlohmann::json& value);

@@ -1,4 +1,5 @@
 #include "guest_under_test.h"
+#include "lab/counterfactual.h"
 
 namespace pointsman {
 namespace {
@@ -39,6 +40,25 @@ TEST_F(AgentInGuest, RandomIsTheSameTwice) {
   ASSERT_TRUE(two) << two.error().message;
   EXPECT_EQ(one->results_hash, two->results_hash);
   EXPECT_GT(one->swaps(), 0);
+}
+
+// What the counterfactual of a decision rests on: up to that decision the replay is the run itself.
+TEST_F(AgentInGuest, AReplayWithoutASwapHasTheSamePast) {
+  EpisodeRequest request;
+  request.scenario = scenario_of_family("shards", 2 * kSecond + 13 * kMillisecond);
+  request.controller = "random";
+  auto factual = run_episode(*snapshot_, request, {});
+  ASSERT_TRUE(factual) << factual.error().message;
+  ASSERT_GT(factual->swaps(), 0);
+  auto all = counterfactuals_of(*snapshot_, request, *factual, {}, [](size_t, size_t) {});
+  ASSERT_TRUE(all) << all.error().message;
+  ASSERT_EQ(static_cast<int>(all->size()), factual->swaps());
+  for (const Counterfactual& one : *all) {
+    EXPECT_GT(one.window, 0u);
+    EXPECT_TRUE(one.same_past) << "window " << one.window;
+    EXPECT_GT(one.jobs, 0u);
+    EXPECT_NE(one.with_swap, one.without);
+  }
 }
 
 }  // namespace
