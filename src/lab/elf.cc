@@ -228,6 +228,22 @@ bool unname_section(std::string& elf, std::string_view name) {
   return false;
 }
 
+void drop_unloaded(std::string& elf) {
+  auto header = read_at<Elf64_Ehdr>(elf, 0);
+  if (!elf.starts_with(ELFMAG) || !header) return;
+  uint64_t end = header->e_phoff + uint64_t{header->e_phnum} * sizeof(Elf64_Phdr);
+  for (unsigned i = 0; i < header->e_phnum; ++i) {
+    const auto segment = read_at<Elf64_Phdr>(elf, header->e_phoff + uint64_t{i} * sizeof(Elf64_Phdr));
+    if (!segment) return;
+    if (segment->p_type != PT_NULL) end = std::max(end, segment->p_offset + segment->p_filesz);
+  }
+  if (end >= elf.size()) return;
+  elf.resize(end);
+  header->e_shoff = 0;
+  header->e_shnum = header->e_shstrndx = 0;
+  std::memcpy(elf.data(), &*header, sizeof *header);
+}
+
 std::string script_interpreter(std::string_view bytes) {
   if (!bytes.starts_with("#!")) return {};
   std::string_view line = bytes.substr(2, bytes.find('\n') - 2);

@@ -22,6 +22,9 @@ Result<std::optional<ElfNeeds>> read_elf(std::string_view bytes);
 // Takes the name of a section away, so that nobody finds it. False when there is none of that name.
 bool unname_section(std::string& elf, std::string_view name);
 
+// Cuts off what no segment brings into memory: symbols, debug information, the table of sections. A program runs the same without; text stays as it is.
+void drop_unloaded(std::string& elf);
+
 // "#!INTERPRETER [argument]" -> INTERPRETER; empty for anything else. For "#!/usr/bin/env NAME" see files_needed.
 std::string script_interpreter(std::string_view bytes);
 

@@ -118,6 +118,7 @@ TEST_F(Elf, RandomDamageNeverCrashes) {
     for (int i = 0; i < 8 && !bad.empty(); ++i) bad[rng.below(std::min<size_t>(bad.size(), round % 2 == 0 ? 1024 : bad.size()))] = static_cast<char>(rng.next());
     static_cast<void>(read_elf(bad));
     static_cast<void>(unname_section(bad, ".text"));
+    drop_unloaded(bad);
   }
 }
 
@@ -128,6 +129,22 @@ TEST_F(Elf, SectionsLoseTheirName) {
   EXPECT_FALSE(unname_section(object, ".no_such"));
   std::string text = "text";
   EXPECT_FALSE(unname_section(text, ".text"));
+}
+
+TEST_F(Elf, AProgramRunsWithoutWhatIsNotLoaded) {
+  const std::string whole = *read_file("/proc/self/exe");
+  std::string lean = whole;
+  drop_unloaded(lean);
+  EXPECT_LT(lean.size(), whole.size());
+  EXPECT_EQ(lean.substr(sizeof(Elf64_Ehdr)), whole.substr(sizeof(Elf64_Ehdr), lean.size() - sizeof(Elf64_Ehdr)));
+  EXPECT_FALSE(unname_section(lean, ".text"));
+  const std::string again = lean;
+  drop_unloaded(lean);
+  EXPECT_EQ(lean, again);
+  EXPECT_EQ(std::system((write("lean", lean) + " --gtest_filter=-* >/dev/null").c_str()), 0);
+  std::string text = "#!/bin/sh";
+  drop_unloaded(text);
+  EXPECT_EQ(text, "#!/bin/sh");
 }
 
 TEST_F(Elf, LoaderFoldersFollowIncludes) {

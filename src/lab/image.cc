@@ -43,6 +43,7 @@ Result<std::string> static_program(const std::string& path) {
   if (!(*elf)->interpreter.empty() || !(*elf)->libraries.empty()) {
     return fail(ErrorCode::kInvalidArgument, "{} is not statically linked, so it cannot start in the guest", path);
   }
+  drop_unloaded(*bytes);  // debug information may be ten times the program: each byte of it would be unpacked, saved and hashed
   return bytes;
 }
 
