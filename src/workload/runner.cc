@@ -46,7 +46,7 @@ constexpr int kCancelPollMs = 100;
     stage.end(Ending::kNoFifo, errno);
     _exit(1);
   }
-  const auto strands = Strands::open(stage.tasks());
+  const auto strands = Strands::open(stage.tasks(), static_cast<size_t>(header.room_bytes));
   if (!strands) {
     stage.end(Ending::kNoFork, ENOMEM);
     _exit(1);

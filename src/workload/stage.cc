@@ -42,6 +42,7 @@ Result<Stage> Stage::open(const Plan& plan, const RunOptions& options) {
   std::copy(plan.ops.begin(), plan.ops.end(), stage.ops_);
   stage.header_->live.store(stage.task_count_);
   stage.header_->burn_by_cpu_clock = options.burn_by_cpu_clock;
+  stage.header_->room_bytes = room_for(plan);
   stage.header_->blocks_per_ns = options.burn_rate.blocks_per_ns;
   return stage;
 }

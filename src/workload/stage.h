@@ -39,6 +39,7 @@ struct StageHeader {
   double blocks_per_ns = 0;
   int scratch_fd = -1;
   int64_t scratch_bytes = 0;
+  int64_t room_bytes = 0;  // memory that a task may need
 };
 
 class Stage {
@@ -87,6 +88,9 @@ struct Inherited {
   int nice = 0;
   uint64_t cpu_mask = 0;
 };
+
+// The most memory that a task of the plan needs at a time: what it touches, and a buffer.
+int64_t room_for(const Plan& plan);
 
 // Starts a process that runs task `t` and all threads and children that it starts. Its pid, or -errno.
 long start_task_process(const Stage& stage, const Strands& strands, uint32_t t, const Inherited& inherited);

@@ -16,14 +16,17 @@ constexpr int kShared = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLON
 
 }  // namespace
 
-Result<Strands> Strands::open(uint32_t most) {
+Result<Strands> Strands::open(uint32_t most, size_t room_bytes) {
+  constexpr size_t kPage = 4096;
+  const auto pages = [](size_t bytes) { return (bytes + kPage - 1) / kPage * kPage; };
   Strands strands;
   strands.most_ = std::max(1u, most);
-  const size_t flags = (strands.most_ * sizeof(std::atomic<int32_t>) + 4095) / 4096 * 4096;
-  void* memory = mmap(nullptr, flags + strands.most_ * kStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-  if (memory == MAP_FAILED) return fail_errno("stacks for the plan's tasks");
+  strands.slot_bytes_ = pages(room_bytes) + kStackBytes;
+  const size_t flags = pages(strands.most_ * sizeof(std::atomic<int32_t>));
+  void* memory = mmap(nullptr, flags + strands.most_ * strands.slot_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return fail_errno("memory for the plan's tasks");
   strands.busy_ = new (memory) std::atomic<int32_t>[strands.most_]{};
-  strands.stacks_ = static_cast<std::byte*>(memory) + flags;
+  strands.slots_ = static_cast<std::byte*>(memory) + flags;
   return strands;
 }
 
@@ -35,8 +38,6 @@ std::optional<uint32_t> Strands::take() const {
   }
   return std::nullopt;
 }
-
-std::byte* Strands::top_of(uint32_t slot) const { return stacks_ + (size_t{slot} + 1) * kStackBytes; }
 
 long Strands::launch(Kind kind, uint32_t slot, std::byte* top, int (*body)(void*)) const {
   const int flags = kShared | (kind == Kind::kThread ? CLONE_THREAD | CLONE_SYSVSEM : SIGCHLD);

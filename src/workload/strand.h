@@ -35,30 +35,33 @@ long raw_syscall(long number, Arguments... arguments) {
   return result;
 }
 
-// One stack for each strand that is alive; the kernel itself marks it free when the strand has gone.
-// Threads: start() may be called by several strands at once. Owns: the stacks, for as long as the process lives: strands may still be on them.
+// A stack and a room for each strand that is alive; the kernel itself marks them free when the strand has gone.
+// All is mapped at the start and nothing ever unmapped: whoever changes the mappings of shared memory holds a lock that every page fault needs, and is no
+// less preempted for it. A strand gives back what it used of its room by MADV_DONTNEED.
+// Threads: start() may be called by several strands at once. Owns: the memory, for as long as the process lives: strands may still be on it.
 class Strands {
  public:
   enum class Kind { kProcess, kThread };
-  // Room for `most` at a time. Errors: kIo (no memory).
-  static Result<Strands> open(uint32_t most);
+  // For `most` at a time, each with a room of so many bytes (rounded up to pages). Errors: kIo (no memory).
+  static Result<Strands> open(uint32_t most, size_t room_bytes = 0);
 
-  // Runs body(start) on a strand; `start` is copied to its stack. The body ends by end_process() or end_thread(). The new pid, or -errno: EAGAIN
+  // Runs body(start, room) on a strand; `start` is copied to its stack. The body ends by end_process() or end_thread(). The new pid, or -errno: EAGAIN
   // when `most` are alive.
   template <typename Start>
     requires std::is_trivially_copyable_v<Start>
-  long start(Kind kind, void (*body)(const Start&), const Start& start) const {
+  long start(Kind kind, void (*body)(const Start&, std::byte* room), const Start& start) const {
     struct Frame {
-      void (*body)(const Start&);
+      void (*body)(const Start&, std::byte*);
       Start start;
+      std::byte* room;
     };
     const auto slot = take();
     if (!slot) return -EAGAIN;
     std::byte* top = top_of(*slot) - (sizeof(Frame) + 63) / 64 * 64;
-    new (top) Frame{body, start};
+    new (top) Frame{body, start, room_of(*slot)};
     return launch(kind, *slot, top, [](void* frame) -> int {
       const auto* f = static_cast<const Frame*>(frame);
-      f->body(f->start);
+      f->body(f->start, f->room);
       return 0;
     });
   }
@@ -66,11 +69,13 @@ class Strands {
  private:
   Strands() = default;
   [[nodiscard]] std::optional<uint32_t> take() const;
-  [[nodiscard]] std::byte* top_of(uint32_t slot) const;
+  [[nodiscard]] std::byte* room_of(uint32_t slot) const { return slots_ + slot * slot_bytes_; }
+  [[nodiscard]] std::byte* top_of(uint32_t slot) const { return room_of(slot) + slot_bytes_; }
   long launch(Kind kind, uint32_t slot, std::byte* top, int (*body)(void*)) const;
 
   std::atomic<int32_t>* busy_ = nullptr;  // by slot; set to 0 by the kernel
-  std::byte* stacks_ = nullptr;
+  std::byte* slots_ = nullptr;  // of each: room, then stack
+  size_t slot_bytes_ = 0;
   uint32_t most_ = 0;
 };
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <vector>
 
 #include "workload/stage.h"
 
@@ -25,11 +26,11 @@ void tell_and_wait(const Start& start) {
   futex_wake(start.told->done, 1);
   while (start.leave->load() == 0) futex_wait(*start.leave, 0);
 }
-void process_body(const Start& start) {
+void process_body(const Start& start, std::byte*) {
   tell_and_wait(start);
   end_process(7);
 }
-void thread_body(const Start& start) {
+void thread_body(const Start& start, std::byte*) {
   tell_and_wait(start);
   end_thread();
 }
@@ -83,6 +84,32 @@ TEST(Strands, a_thread_belongs_to_the_process_that_starts_it) {
   leave.store(1);
   futex_wake(leave, 1);
   while (raw_syscall(SYS_tgkill, getpid(), tid, 0) == 0) raw_syscall(SYS_sched_yield);
+}
+
+void room_body(const Start& start, std::byte* room) {
+  // All of it, up to the last byte before the stack.
+  for (size_t i = 0; i < 3 * 4096; ++i) room[i] = std::byte{0x5a};
+  tell_and_wait(start);
+  for (size_t i = 0; i < 3 * 4096; ++i)
+    if (room[i] != std::byte{0x5a}) end_process(1);
+  end_process(0);
+}
+
+TEST(Strands, rooms_do_not_overlap) {
+  constexpr uint32_t kMost = 20;
+  auto strands = Strands::open(kMost, 2 * 4096 + 1);
+  ASSERT_TRUE(strands);
+  std::vector<Told> told(kMost);
+  std::atomic<uint32_t> leave{0};
+  for (Told& one : told) ASSERT_GT(strands->start(Strands::Kind::kProcess, room_body, Start{&one, &leave}), 0);
+  for (Told& one : told) await_done(one);
+  leave.store(1);
+  futex_wake(leave, static_cast<int>(kMost));
+  for (uint32_t i = 0; i < kMost; ++i) {
+    int status = 0;
+    ASSERT_GT(waitpid(-1, &status, 0), 0);
+    EXPECT_EQ(status, 0);
+  }
 }
 
 TEST(Strands, places_are_used_again_when_a_strand_has_gone) {

@@ -96,6 +96,8 @@ class Burner {
   int cpu_ = -1;
 };
 
+int64_t touched_by(const Op& op) { return std::max(op.value, kPageBytes) / kPageBytes * kPageBytes; }
+
 // What the threads of one process share; on the stack of its first thread, which outlives the others.
 struct Process {
   const Stage& stage;
@@ -105,8 +107,9 @@ struct Process {
 
 class TaskRun {
  public:
-  TaskRun(Process& process, uint32_t t, const Inherited& inherited)
+  TaskRun(Process& process, uint32_t t, const Inherited& inherited, std::byte* room)
       : process_(process),
+        room_(room),
         stage_(process.stage),
         index_(t),
         task_(stage_.task(t)),
@@ -126,11 +129,6 @@ class TaskRun {
   }
 
  private:
-  // Memory that was touched. Each region has this header in its first page, so that any number of them needs no other memory.
-  struct Region {
-    Region* next;
-    int64_t bytes;
-  };
   struct ThreadStart {
     Process* process;
     uint32_t task;
@@ -173,7 +171,7 @@ class TaskRun {
       case OpCode::kBarrier: meet(stage_.gate(op.arg), static_cast<uint32_t>(op.value)); break;
       case OpCode::kSpawn: spawn(op.arg, i); break;
       case OpCode::kThread: start_thread(op.arg, i); break;
-      case OpCode::kTouch: touch(op, i); break;
+      case OpCode::kTouch: touch(op); break;
       case OpCode::kRewrite: rewrite(op); break;
       case OpCode::kRead:
       case OpCode::kWrite: transfer(op, i); break;
@@ -229,9 +227,9 @@ class TaskRun {
     check(process_.strands.start(Strands::Kind::kThread, thread_body, ThreadStart{&process_, t, to_inherit()}), i);
   }
 
-  static void thread_body(const ThreadStart& start) {
+  static void thread_body(const ThreadStart& start, std::byte* room) {
     Process& process = *start.process;
-    TaskRun(process, start.task, start.inherited).run();
+    TaskRun(process, start.task, start.inherited, room).run();
     if (process.threads.fetch_sub(1) == 1) futex_wake(process.threads, 1);
     end_thread();
   }
@@ -245,9 +243,9 @@ class TaskRun {
   }
 
   // Half of the page gets numbers that do not compress, so that swap in memory has to work for its living.
-  void dirty(std::byte* page, size_t spared) {
+  void dirty(std::byte* page) {
     auto* words = reinterpret_cast<uint64_t*>(page);
-    for (size_t w = spared / sizeof(uint64_t); w < kPageBytes / sizeof(uint64_t) / 2; ++w) {
+    for (size_t w = 0; w < kPageBytes / sizeof(uint64_t) / 2; ++w) {
       noise_ ^= noise_ << 13;
       noise_ ^= noise_ >> 7;
       noise_ ^= noise_ << 17;
@@ -256,61 +254,40 @@ class TaskRun {
     __builtin_ia32_pause();
   }
 
-  void* map(int64_t bytes, uint32_t i) const {
-    return reinterpret_cast<void*>(check(raw_syscall(SYS_mmap, nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), i));
-  }
-
-  void touch(const Op& op, uint32_t i) {
-    const int64_t bytes = std::max(op.value, kPageBytes) / kPageBytes * kPageBytes;
-    void* memory = map(bytes, i);
-    auto* pages = static_cast<std::byte*>(memory);
-    for (int64_t at = 0; at < bytes; at += kPageBytes) dirty(pages + at, at == 0 ? sizeof(Region) : 0);
-    regions_ = new (memory) Region{regions_, bytes};
-    rewriting_ = nullptr;
+  void touch(const Op& op) {
+    const int64_t bytes = touched_by(op);
+    for (int64_t at = 0; at < bytes; at += kPageBytes) dirty(room_ + touched_ + at);
+    touched_ += bytes;
     if (op.arg == 1) page_out();
   }
 
   void rewrite(const Op& op) {
-    for (int64_t left = regions_ != nullptr ? op.value : 0; left > 0; left -= kPageBytes) {
-      if (rewriting_ == nullptr || rewriting_at_ >= rewriting_->bytes) {
-        rewriting_ = rewriting_ != nullptr && rewriting_->next != nullptr ? rewriting_->next : regions_;
-        rewriting_at_ = 0;
-      }
-      dirty(reinterpret_cast<std::byte*>(rewriting_) + rewriting_at_, rewriting_at_ == 0 ? sizeof(Region) : 0);
-      rewriting_at_ += kPageBytes;
+    for (int64_t left = touched_ > 0 ? op.value : 0; left > 0; left -= kPageBytes) {
+      dirty(room_ + rewritten_ % touched_);
+      rewritten_ += kPageBytes;
     }
     if (op.arg == 1) page_out();
   }
 
   // Without swap, or when the kernel declines, the pages just stay: the plan asks for pressure, it does not depend on it.
-  void page_out() {
-    for (Region* region = regions_; region != nullptr;) {
-      Region* next = region->next;
-      raw_syscall(SYS_madvise, region, region->bytes, MADV_PAGEOUT);
-      region = next;
-    }
+  void page_out() const { raw_syscall(SYS_madvise, room_, touched_, MADV_PAGEOUT); }
+
+  void release_memory() const {
+    if (touched_ > 0) raw_syscall(SYS_madvise, room_, touched_, MADV_DONTNEED);
+    if (transferred_) raw_syscall(SYS_madvise, buffer(), kIoChunkBytes, MADV_DONTNEED);
   }
 
-  void release_memory() {
-    while (regions_ != nullptr) {
-      Region* region = regions_;
-      regions_ = region->next;
-      raw_syscall(SYS_munmap, region, region->bytes);
-    }
-    if (buffer_ != nullptr) raw_syscall(SYS_munmap, buffer_, kIoChunkBytes);
-  }
+  [[nodiscard]] std::byte* buffer() const { return room_ + stage_.header().room_bytes - kIoChunkBytes; }
 
   void transfer(const Op& op, uint32_t i) {
     const StageHeader& header = stage_.header();
-    if (buffer_ == nullptr) {
-      buffer_ = static_cast<std::byte*>(map(kIoChunkBytes, i));
-    }
+    transferred_ = true;
     const int64_t places = (header.scratch_bytes - op.value) / kIoAlignBytes + 1;
     if (header.scratch_bytes < op.value) fail(ENOSPC, i);
     int64_t at = int64_t{op.arg} % places * kIoAlignBytes;
     for (int64_t left = op.value; left > 0;) {
       const auto size = static_cast<size_t>(std::min(left, kIoChunkBytes));
-      const long moved = raw_syscall(op.code == OpCode::kRead ? SYS_pread64 : SYS_pwrite64, header.scratch_fd, buffer_, size, at);
+      const long moved = raw_syscall(op.code == OpCode::kRead ? SYS_pread64 : SYS_pwrite64, header.scratch_fd, buffer(), size, at);
       if (moved == -EINTR) continue;
       if (moved == 0) fail(EIO, i);
       check(moved, i);
@@ -321,6 +298,7 @@ class TaskRun {
   }
 
   Process& process_;
+  std::byte* room_;  // what it touches from the front, the buffer of its transfers at the end
   const Stage& stage_;
   uint32_t index_;
   const Task& task_;
@@ -329,11 +307,9 @@ class TaskRun {
   int64_t woke_ns_;  // when it last became able to run: forked, timer, end of a wait
   int64_t begun_cpu_ = 0;
   bool spawned_ = false;
-  Region* regions_ = nullptr;
-  Region* rewriting_ = nullptr;
-  int64_t rewriting_at_ = 0;
+  int64_t touched_ = 0, rewritten_ = 0;  // bytes from the room's start
+  bool transferred_ = false;
   uint64_t noise_ = 0x9E3779B97F4A7C15ull;
-  std::byte* buffer_ = nullptr;
 };
 
 }  // namespace
@@ -346,6 +322,21 @@ void burn_block() {
   __builtin_ia32_pause();
 }
 
+int64_t room_for(const Plan& plan) {
+  int64_t most = 0;
+  bool transfers = false;
+  for (const Task& task : plan.tasks) {
+    int64_t touched = 0;
+    for (uint32_t i = 0; i < task.ops; ++i) {
+      const Op& op = plan.ops[task.first_op + i];
+      if (op.code == OpCode::kTouch) touched += touched_by(op);
+      transfers = transfers || op.code == OpCode::kRead || op.code == OpCode::kWrite;
+    }
+    most = std::max(most, touched);
+  }
+  return most + (transfers ? kIoChunkBytes : 0);
+}
+
 long start_task_process(const Stage& stage, const Strands& strands, uint32_t t, const Inherited& inherited) {
   struct ProcessStart {
     const Stage* stage;
@@ -353,10 +344,10 @@ long start_task_process(const Stage& stage, const Strands& strands, uint32_t t, 
     uint32_t task;
     Inherited inherited;
   };
-  const auto body = [](const ProcessStart& start) {
+  const auto body = [](const ProcessStart& start, std::byte* room) {
     die_with(start.inherited.parent);
     Process process{*start.stage, *start.strands};
-    TaskRun(process, start.task, start.inherited).run();
+    TaskRun(process, start.task, start.inherited, room).run();
     for (uint32_t left = process.threads.load(); left > 0; left = process.threads.load()) futex_wait(process.threads, left);
     end_process(0);
   };
