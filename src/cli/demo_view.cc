@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "report/format.h"
+
 namespace pointsman {
 
 namespace {
@@ -19,11 +21,14 @@ int feature_index(std::string_view name) {
 // Features are held as ln(1 + x) where they are rates; people read x.
 std::string words_of(const FeatureVector& features) {
   std::string out;
-  for (const auto& [name, text] : {std::pair{"forks", "forks/s/CPU"}, std::pair{"wakeups", "wake-ups/s/CPU"}, std::pair{"burst_mean", "us a burst"},
-                                   std::pair{"runnable_mean", "runnable/CPU"}}) {
-    const int i = feature_index(name);
-    if (i >= 0) out += fmt::format("{}{:.3g} {}", out.empty() ? "" : ", ", std::expm1(features[static_cast<size_t>(i)]), text);
-  }
+  const auto add = [&](std::string_view name, const auto& text_of) {
+    if (const int i = feature_index(name); i >= 0) out += (out.empty() ? "" : ", ") + text_of(std::expm1(features[static_cast<size_t>(i)]));
+  };
+  const auto number = [](std::string_view what) { return [what](double value) { return fmt::format("{:.3g} {}", value, what); }; };
+  add("forks", number("forks/s/CPU"));
+  add("wakeups", number("wake-ups/s/CPU"));
+  add("burst_mean", [](double us) { return report::format_seconds(us * 1e-6) + " a burst"; });
+  add("runnable_mean", number("runnable/CPU"));
   return out;
 }
 

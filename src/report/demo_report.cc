@@ -215,8 +215,12 @@ Headline headline(const DemoReport& report) {
     out.detail += "How much of the possible gain this is was not measured.";
     return out;
   }
-  out.detail += gap_sentence(gap->vs_train_static, gap->train_static, "the best fixed choice known beforehand") + " " +
-                gap_sentence(gap->vs_hindsight, gap->hindsight_static, "the best fixed choice in hindsight");
+  if (gap->train_static == gap->hindsight_static) {
+    out.detail += gap_sentence(gap->vs_train_static, gap->train_static, "the best fixed choice known beforehand and in hindsight too");
+  } else {
+    out.detail += gap_sentence(gap->vs_train_static, gap->train_static, "the best fixed choice known beforehand") + " " +
+                  gap_sentence(gap->vs_hindsight, gap->hindsight_static, "the best fixed choice in hindsight");
+  }
   for (const GapClosed& other : report.gaps) {
     if (other.split == report.split || other.controller != report.agent || !other.vs_train_static.known()) continue;
     const bool proven = other.vs_train_static.bounded() && other.vs_train_static.low > 0;

@@ -136,6 +136,15 @@ TEST(Headline, says_what_was_gained_and_what_may_be_chance) {
             "chance.");
 }
 
+TEST(Headline, one_rival_is_named_once) {
+  DemoReport report = synthetic_report();
+  report.gaps[0].hindsight_static = report.gaps[0].train_static;
+  report.gaps[0].vs_hindsight = report.gaps[0].vs_train_static;
+  summarise(report, range_of);
+  EXPECT_EQ(headline(report).detail,
+            "It went 72 % (95 % interval 58 % to 83 %) of the way from hyb, the best fixed choice known beforehand and in hindsight too, to a perfect chooser.");
+}
+
 TEST(Headline, admits_losses_and_doubt) {
   DemoReport report = synthetic_report();
   report.versus = {{"test-seeds", "eevdf", {.97, .9, 1.05}}, {"test-seeds", "hyb", {1.08, 1.02, 1.13}}};

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "lab/image.h"
@@ -31,6 +32,7 @@ class GuestTest : public testing::Test {
     BootOptions boot;
     boot.boot = {{"stage", true}};
     boot.host_seconds = 300;
+    boot.cache_folder = std::filesystem::path(POINTSMAN_BINARY).parent_path() / "guests";  // the programs of this folder share one image
     auto snapshot = Snapshot::take(*options_, *image_, boot);
     ASSERT_TRUE(snapshot) << snapshot.error().message;
     snapshot_ = new Snapshot(std::move(*snapshot));
