@@ -42,6 +42,9 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Result<Unit> write_file(const std::string& path, std::string_view content) {
+  // A device or a pipe is written to; a rename would put a file in its place.
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return poke_file(path, content);
   const std::string next = fmt::format("{}.tmp.{}", path, ::getpid());
   UniqueFd fd(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) return fail_errno("create " + next);

@@ -11,7 +11,7 @@ namespace pointsman {
 
 // Works on /proc and /sys too, whose sizes read as 0. Errors: kNotFound, kPermissionDenied, kIo.
 Result<std::string> read_file(const std::string& path);
-// Writes PATH.tmp.PID, syncs, renames. Errors: kNotFound (no such folder), kPermissionDenied, kIo (disk full).
+// Writes PATH.tmp.PID, syncs, renames; a device or a pipe is written to as it is. Errors: kNotFound (no such folder), kPermissionDenied, kIo (disk full).
 Result<Unit> write_file(const std::string& path, std::string_view content);
 // One write(2) into an existing file such as a sysfs attribute.
 Result<Unit> poke_file(const std::string& path, std::string_view content);
