@@ -34,7 +34,9 @@ namespace {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  // First out of the way of all targets, then each to its place.
+  // First out of the way of all targets, then each to its place; so must be the pipe that tells of a failure.
+  failure_fd = ::fcntl(failure_fd, F_DUPFD_CLOEXEC, 64);
+  if (failure_fd < 0) ::_exit(127);
   for (size_t i = 0; i < sources.size(); ++i) {
     sources[i] = ::fcntl(options.files[i].first, F_DUPFD_CLOEXEC, 64);
     if (sources[i] < 0) give_up();

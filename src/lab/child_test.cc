@@ -44,6 +44,17 @@ TEST(Child, AnUnknownProgramIsNotFound) {
   EXPECT_THAT(child.error().message, HasSubstr("no-such-program-anywhere"));
 }
 
+// The pipe on which the failure is told has some low number, and the files may want just that one.
+TEST(Child, AnUnknownProgramIsNotFoundWhateverFilesItWasToGet) {
+  auto file = memory_file("file", {}, 0);
+  ASSERT_TRUE(file);
+  ChildOptions options{.arguments = {"no-such-program-anywhere"}, .files = {}};
+  for (int there = 3; there < 40; ++there) options.files.emplace_back(file->get(), there);
+  auto child = Child::start(options);
+  ASSERT_FALSE(child);
+  EXPECT_EQ(child.error().code, ErrorCode::kNotFound);
+}
+
 TEST(Child, WaitsOnlySoLongAndDiesWithItsOwner) {
   pid_t pid = -1;
   {
