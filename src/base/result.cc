@@ -14,6 +14,7 @@ const char* name_of(ErrorCode code) {
     case ErrorCode::kBusy: return "busy";
     case ErrorCode::kCorrupt: return "corrupt";
     case ErrorCode::kIo: return "io";
+    case ErrorCode::kInterrupted: return "interrupted";
   }
   return "unknown";
 }

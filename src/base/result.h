@@ -19,6 +19,7 @@ enum class ErrorCode {
   kBusy,              // try again when the holder is gone
   kCorrupt,           // the data is damaged: make it anew
   kIo,                // the system failed underneath
+  kInterrupted,       // a person asked to stop: nothing is wrong
 };
 const char* name_of(ErrorCode code);
 

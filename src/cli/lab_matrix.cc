@@ -101,8 +101,13 @@ Result<Unit> run(const Options& options) {
       line.already_done = static_cast<int64_t>(done);
       progress = std::make_unique<report::Progress>(line, clock);
     });
-    if (!ran) return ran;
     progress.reset();
+    if (!ran && ran.error().code == ErrorCode::kInterrupted) {
+      auto count = ledger->count();
+      if (!count) return fail(count.error());
+      return fail(ErrorCode::kInterrupted, "interrupted; {} holds {} whole runs, and the same command goes on from there", options.ledger, *count);
+    }
+    if (!ran) return ran;
   }
   auto runs = ledger->read({});
   if (!runs) return fail(runs.error());

@@ -4,6 +4,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "cli/interrupt.h"
 #include "cli/project.h"
 
 namespace pointsman {
@@ -20,7 +21,7 @@ Result<MachineOptions> LabOptions::machine() const {
   if (path.empty()) return fail(ErrorCode::kNotFound, "no kernel for the lab: run scripts/setup, or name one with --kernel");
   auto opened = Kernel::open(path);
   if (!opened) return fail(opened.error());
-  return MachineOptions{.kernel = std::move(*opened), .cpus = cpus, .memory_mb = memory_mb, .seed = machine_seed, .qemu = qemu};
+  return MachineOptions{.kernel = std::move(*opened), .cpus = cpus, .memory_mb = memory_mb, .seed = machine_seed, .qemu = qemu, .cancel_fd = interrupt_fd()};
 }
 
 Result<LabBench> open_bench(const LabOptions& options) {

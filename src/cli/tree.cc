@@ -63,7 +63,7 @@ std::unique_ptr<CLI::App> make_tree(int& exit_code) {
   app->set_version_flag("--version", kVersion);
   app->require_subcommand(1);
   app->get_formatter()->column_width(36);
-  app->footer("Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this machine cannot (the reason is printed).");
+  app->footer("Exit codes: 0 done, 1 failed, 2 wrong usage, 77 this machine or build cannot (the reason is printed), 130 interrupted by Ctrl-C.");
   app->add_flag_callback("-v,--verbose", [] { set_log_level(LogLevel::kInfo); }, "Say more on standard error");
   for (const Verb& verb : verbs()) {
     CLI::App* parent = app.get();
@@ -123,7 +123,7 @@ std::string man_page_of(const CLI::App& app) {
     }
     if (!node->get_footer().empty()) out += ".PP\n.nf\n" + roff(node->get_footer()) + "\n.fi\n";
   }
-  out += ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 77 this machine cannot; the reason is printed.\n";
+  out += ".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 77 this machine or build cannot; the reason is printed. 130 interrupted by Ctrl\\-C: nothing half\\-written is left behind.\n";
   return out;
 }
 

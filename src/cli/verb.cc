@@ -9,6 +9,7 @@ int report_error(const Error& error) {
   switch (error.code) {
     case ErrorCode::kInvalidArgument: return kExitUsage;
     case ErrorCode::kUnsupported: return kExitSkipped;
+    case ErrorCode::kInterrupted: return kExitInterrupted;
     default: return kExitFailed;
   }
 }

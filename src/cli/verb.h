@@ -11,7 +11,7 @@
 
 namespace pointsman {
 
-enum ExitCode { kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSkipped = 77 };
+enum ExitCode { kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSkipped = 77, kExitInterrupted = 130 };
 
 struct Verb {
   const char* path;  // "doctor", "lab verify"
@@ -20,7 +20,8 @@ struct Verb {
 };
 std::span<const Verb> verbs();
 
-// Prints the error as one line on standard error. kInvalidArgument is a usage error, kUnsupported a skip; the rest failed.
+// Prints the error as one line on standard error. kInvalidArgument is a usage error, kUnsupported a skip,
+// kInterrupted a person's wish; the rest failed.
 int report_error(const Error& error);
 
 // --json[=FILE]: standard output by default.

@@ -22,6 +22,8 @@ Result<Unit> run_campaign(const Snapshot& snapshot, const std::vector<CampaignTa
       Result<Unit> taken = Unit{};
       if (result) {
         taken = on_result(tasks[i], std::move(*result));
+      } else if (result.error().code == ErrorCode::kInterrupted) {
+        taken = fail(result.error());
       } else {
         const EpisodeRequest& request = tasks[i].request;
         taken = fail(result.error().at(fmt::format("{} seed {} under {}", request.scenario.name, request.seed, request.controller)));

@@ -192,9 +192,10 @@ Result<Machine> Machine::start(const MachineOptions& options, const MachineInput
   auto child = Child::start(child_options);
   if (!child) return fail(child.error().at("QEMU"));
   theirs.reset();
-  auto qmp = Qmp::open(std::move(ours), deadline_ns);
+  auto qmp = Qmp::open(std::move(ours), deadline_ns, options.cancel_fd);
   if (!qmp) {
     static_cast<void>(child->kill());
+    if (qmp.error().code == ErrorCode::kInterrupted) return fail(qmp.error());
     const auto words = last_lines(content_of(complaints->get()), 1);
     return fail(ErrorCode::kIo, "QEMU did not start: {}", words.empty() ? qmp.error().message : words.back());
   }
@@ -203,6 +204,7 @@ Result<Machine> Machine::start(const MachineOptions& options, const MachineInput
 
 Error Machine::explain(const Error& why) const {
   Error out = why;
+  if (why.code == ErrorCode::kInterrupted) return out;
   const auto add = [&](const char* source, int fd) {
     const auto lines = last_lines(content_of(fd), kTailLines);
     for (size_t i = 0; i < lines.size(); ++i) out.message += (i == 0 ? std::string("; ") + source + ": " : " | ") + lines[i];
@@ -216,6 +218,7 @@ Result<Unit> Machine::wait_power_off(int64_t deadline_ns) {
   auto event = qmp_.wait_event({"SHUTDOWN", "GUEST_PANICKED"}, deadline_ns);
   if (!event) {
     if (event.error().code == ErrorCode::kBusy) return fail(ErrorCode::kBusy, "the guest did not finish within its host time");
+    if (event.error().code == ErrorCode::kInterrupted) return fail(event.error());
     return fail(ErrorCode::kIo, "QEMU died under the guest");
   }
   const std::string name = event->value("event", "");
@@ -229,6 +232,7 @@ Result<Unit> Machine::wait_gate(int64_t deadline_ns) {
   auto event = qmp_.wait_event({"GUEST_PANICKED", "SHUTDOWN"}, deadline_ns);
   if (!event) {
     if (event.error().code == ErrorCode::kBusy) return fail(explain({ErrorCode::kBusy, "the guest did not get ready within its host time"}));
+    if (event.error().code == ErrorCode::kInterrupted) return fail(event.error());
     return fail(explain({ErrorCode::kIo, "QEMU died under the guest"}));
   }
   if (event->value("event", "") == "SHUTDOWN") {
@@ -260,6 +264,7 @@ Result<RunResult> Machine::finish(int64_t deadline_ns) {
   auto exit = ended ? quit() : child_.kill();
   const std::string results = content_of(results_.get());
   if (!ended) {
+    if (ended.error().code == ErrorCode::kInterrupted) return fail(ended.error());
     const auto frames = salvage_frames(results);
     if (const Frame* error = error_frame(frames)) return fail(explain(error_of(*error)));
     return fail(explain(ended.error()));

@@ -31,6 +31,7 @@ struct MachineOptions {
   int memory_mb = 1024;  // 256..16384
   uint64_t seed = 1;     // of the guest's hardware random numbers
   std::string qemu = "qemu-system-x86_64";
+  int cancel_fd = -1;    // once it is readable, the machine is ended and whoever waits for it gets kInterrupted; not owned
 };
 // Errors: kInvalidArgument with the allowed range.
 Result<Unit> check(const MachineOptions& options);

@@ -27,8 +27,8 @@ Result<std::optional<nlohmann::json>> QmpLines::take() {
   }
 }
 
-Result<Qmp> Qmp::open(UniqueFd connection, int64_t deadline_ns) {
-  Qmp qmp(std::move(connection));
+Result<Qmp> Qmp::open(UniqueFd connection, int64_t deadline_ns, int cancel_fd) {
+  Qmp qmp(std::move(connection), cancel_fd);
   auto greeting = qmp.next(deadline_ns);
   if (!greeting) return fail(greeting.error());
   const auto version = greeting->find("QMP");
@@ -68,7 +68,7 @@ Result<nlohmann::json> Qmp::execute_with_fd(const std::string& command, const nl
   if (sent != static_cast<ssize_t>(line.size())) return fail(ErrorCode::kIo, "QEMU's monitor is closed ({})", command);
   for (;;) {
     auto reply = next(deadline_ns);
-    if (!reply) return fail(reply.error().at(command));
+    if (!reply) return fail(reply.error().code == ErrorCode::kInterrupted ? reply.error() : reply.error().at(command));
     if (auto result = reply->find("return"); result != reply->end()) return *result;
     if (auto error = reply->find("error"); error != reply->end()) {
       return fail(ErrorCode::kInvalidArgument, "QEMU refuses {}: {}", command, error->value("desc", error->dump()));
@@ -101,10 +101,11 @@ Result<nlohmann::json> Qmp::next(int64_t deadline_ns) {
     if (*message) return std::move(**message);
     const int64_t left_ns = deadline_ns - SystemClock().now_ns();
     if (left_ns <= 0) return fail(ErrorCode::kBusy, "QEMU has not answered in time");
-    pollfd wait{connection_.get(), POLLIN, 0};
-    const int ready = ::poll(&wait, 1, static_cast<int>(std::min<int64_t>(left_ns / kMillisecond + 1, 1'000'000)));
+    pollfd waits[] = {{connection_.get(), POLLIN, 0}, {cancel_fd_, POLLIN, 0}};
+    const int ready = ::poll(waits, 2, static_cast<int>(std::min<int64_t>(left_ns / kMillisecond + 1, 1'000'000)));
     if (ready < 0 && errno != EINTR) return fail_errno("poll QEMU's monitor");
     if (ready <= 0) continue;
+    if (waits[1].revents != 0) return fail(ErrorCode::kInterrupted, "interrupted");
     char buffer[65536];
     const ssize_t n = ::recv(connection_.get(), buffer, sizeof buffer, 0);
     if (n < 0 && errno == EINTR) continue;

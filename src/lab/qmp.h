@@ -26,11 +26,12 @@ class QmpLines {
 };
 
 // Owns: its end of the connection. Threads: one.
-// Errors of all calls: kIo (QEMU has closed the connection), kBusy (the bound has passed), kCorrupt (not QMP).
+// Errors of all calls: kIo (QEMU has closed the connection), kBusy (the bound has passed), kInterrupted (see open), kCorrupt (not QMP).
 class Qmp {
  public:
-  // Reads the greeting and leaves negotiation mode. `deadline_ns` is CLOCK_MONOTONIC, as everywhere below.
-  static Result<Qmp> open(UniqueFd connection, int64_t deadline_ns);
+  // Reads the greeting and leaves negotiation mode. `deadline_ns` is CLOCK_MONOTONIC, as everywhere below. `cancel_fd`, when there is one, is not owned; every wait ends
+  // with kInterrupted as soon as it is readable.
+  static Result<Qmp> open(UniqueFd connection, int64_t deadline_ns, int cancel_fd = -1);
 
   // The "return" of one command; QEMU's own error is kInvalidArgument with its text.
   Result<nlohmann::json> execute(const std::string& command, const nlohmann::json& arguments, int64_t deadline_ns);
@@ -42,9 +43,10 @@ class Qmp {
   [[nodiscard]] const std::string& version() const { return version_; }  // "7.2.22 (Debian ...)"
 
  private:
-  explicit Qmp(UniqueFd connection) : connection_(std::move(connection)) {}
+  Qmp(UniqueFd connection, int cancel_fd) : connection_(std::move(connection)), cancel_fd_(cancel_fd) {}
   Result<nlohmann::json> next(int64_t deadline_ns);
   UniqueFd connection_;
+  int cancel_fd_ = -1;
   QmpLines lines_;
   std::deque<nlohmann::json> events_;
   std::string version_;

@@ -51,6 +51,18 @@ TEST(Qmp, GreetsAndReadsTheVersion) {
   EXPECT_EQ(script.heard(), "{\"execute\":\"qmp_capabilities\"}\n");
 }
 
+TEST(Qmp, EveryWaitEndsWhenItIsCancelled) {
+  Script script(std::string(kGreeting) + "{\"return\": {}}\n");
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const UniqueFd cancel(ends[0]), cause(ends[1]);
+  auto qmp = Qmp::open(std::move(script.ours), soon(), cancel.get());
+  ASSERT_TRUE(qmp) << qmp.error().message;
+  ASSERT_EQ(::write(cause.get(), "x", 1), 1);
+  EXPECT_EQ(qmp->execute("query-status", {}, soon()).error().code, ErrorCode::kInterrupted);
+  EXPECT_EQ(qmp->wait_event({"SHUTDOWN"}, soon()).error().code, ErrorCode::kInterrupted);
+}
+
 TEST(Qmp, EventsBetweenAnswersAreKeptInOrder) {
   Script script(std::string(kGreeting) + "{\"return\": {}}\n" +
                 "{\"event\": \"STOP\"}\n{\"event\": \"MIGRATION\", \"data\": {\"status\": \"active\"}}\n{\"return\": {\"status\": \"paused\"}}\n" +

@@ -177,7 +177,7 @@ Result<SavedGuest> boot_and_save(const MachineOptions& options, int image_fd, co
 // Takes the first fork, which shows that the saved guest works and at which time stamp it goes on.
 Result<Unit> Snapshot::try_out(const Image& image) {
   auto trial = run({{"kind", "nothing"}}, {}, {.virtual_ns = 10 * kSecond, .host_seconds = kTrialSeconds});
-  if (!trial) return fail(trial.error().at("first fork of the snapshot"));
+  if (!trial) return fail(trial.error().code == ErrorCode::kInterrupted ? trial.error() : trial.error().at("first fork of the snapshot"));
   if (trial->qemu_version != guest_.qemu_version) return fail(ErrorCode::kCorrupt, "saved by QEMU {}, but this is {}", guest_.qemu_version, trial->qemu_version);
   auto hello = trial->json("hello");
   if (!hello) return fail(hello.error());
@@ -216,6 +216,7 @@ Result<Snapshot> Snapshot::take(const MachineOptions& options, const Image& imag
       snapshot.ready_seconds_ = static_cast<double>(SystemClock().now_ns() - start_ns) * 1e-9;
       return snapshot;
     }
+    if (works.error().code == ErrorCode::kInterrupted) return fail(works.error());
     log_warning("a saved guest is of no use and is removed: {}", works.error().message);
     cache.remove(key);
   }
