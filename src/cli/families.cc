@@ -25,7 +25,7 @@ void add_families(CLI::App& app, int& exit_code) {
     } else {
       auto family = find_family(options->name);
       if (!family) {
-        exit_code = report_error(family.error());
+        exit_code = report_error(as_usage(family.error()));
         return;
       }
       using report::Quantity;

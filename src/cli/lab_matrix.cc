@@ -56,7 +56,7 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
       continue;
     }
     auto arm = find_arm(name);
-    if (!arm) return fail(arm.error());
+    if (!arm) return fail(as_usage(arm.error()));
     chosen.push_back(*arm);
   }
   std::vector<std::string> names = options.families;
@@ -66,7 +66,7 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
   // Seed by seed, so that an interrupted matrix has whole columns.
   for (const uint64_t seed : *seeds)
     for (const std::string& name : names) {
-      if (auto family = find_family(name); !family) return fail(family.error());
+      if (auto family = find_family(name); !family) return fail(as_usage(family.error()));
       for (const ArmId arm : chosen) cells.push_back({name, seed, 0, arm});
     }
   const uint64_t beyond = *std::max_element(seeds->begin(), seeds->end());

@@ -1,7 +1,8 @@
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
-#include <memory>
-#include <sstream>
+#include <exception>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,19 @@
 #include "cli/guest.h"
 #include "cli/tree.h"
 #include "cli/verb.h"
+
+namespace {
+
+// What was printed may still be in a buffer: a full disk shows only when it goes out.
+int flushed(int exit_code) {
+  using namespace pointsman;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0 && std::cout.good();
+  if (written || exit_code != kExitDone) return exit_code;
+  return report_error({ErrorCode::kIo, "standard output: not all of it could be written"});  // why is lost by now, when it was an earlier part
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace pointsman;
@@ -21,10 +35,20 @@ int main(int argc, char** argv) {
     app->parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     // CLI11 uses exceptions for --help and --version too; those end with 0.
-    if (error.get_exit_code() == 0) return app->exit(error);
-    const std::string message = error.what();
-    std::fprintf(stderr, "pointsman: %s\nTry 'pointsman --help'.\n", message.c_str());
+    if (error.get_exit_code() == 0) {
+      app->exit(error);
+      return flushed(kExitDone);
+    }
+    std::string message = unknown_verb(*app, {argv + 1, static_cast<size_t>(argc - 1)});
+    if (message.empty()) message = error.what();
+    // One line, whatever the library says.
+    std::replace(message.begin(), message.end(), '\n', ' ');
+    std::fprintf(stderr, "pointsman: %s (--help tells what is allowed)\n", message.c_str());
     return kExitUsage;
+  } catch (const std::exception& error) {
+    // Nothing should get here; a line is better than an abort.
+    std::fprintf(stderr, "pointsman: %s\n", error.what());
+    return kExitFailed;
   }
-  return exit_code;
+  return flushed(exit_code);
 }

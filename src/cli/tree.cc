@@ -2,8 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <map>
-#include <sstream>
+#include <utility>
 #include <vector>
 
 #include "base/log.h"
@@ -56,7 +57,57 @@ std::string roff(const std::string& text) {
   return out;
 }
 
+// How many letters to put in, take out or change to get from one word to the other.
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i);
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t changed = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
 }  // namespace
+
+std::string unknown_verb(const CLI::App& app, std::span<char* const> words) {
+  const CLI::App* at = &app;
+  std::string path;
+  for (const std::string_view word : words) {
+    if (word.starts_with('-')) continue;
+    const auto below = children(*at);
+    if (below.empty()) return "";
+    const auto found = std::find_if(below.begin(), below.end(), [&](const CLI::App* child) { return child->get_name() == word; });
+    if (found != below.end()) {
+      at = *found;
+      path += at->get_name() + " ";
+      continue;
+    }
+    std::vector<std::pair<std::string, const CLI::App*>> all;
+    collect(app, "", all);
+    std::string nearest, list;
+    size_t least = std::max<size_t>(word.size() / 2, 1) + 1;
+    for (const auto& [name, node] : all) {
+      if (name.empty()) continue;
+      // A verb of a group is known by its last word too: "matrix" means "lab matrix".
+      const size_t far = std::min(distance(path + std::string(word), name), distance(word, node->get_name()));
+      if (far < least) {
+        least = far;
+        nearest = name;
+      }
+    }
+    for (const CLI::App* child : below) list += (list.empty() ? "" : ", ") + child->get_name();
+    return nearest.empty() ? fmt::format("there is no verb '{}{}'; allowed: {}", path, word, list) : fmt::format("there is no verb '{}{}'; did you mean '{}'?", path, word, nearest);
+  }
+  if (children(*at).empty() || std::any_of(words.begin(), words.end(), [](const char* word) { return *word == '-'; })) return "";
+  std::string list;
+  for (const CLI::App* child : children(*at)) list += (list.empty() ? "" : ", ") + child->get_name();
+  return fmt::format("{} needs a verb: {}", path.empty() ? "pointsman" : path.substr(0, path.size() - 1), list);
+}
 
 std::unique_ptr<CLI::App> make_tree(int& exit_code) {
   auto app = std::make_unique<CLI::App>("Watches a running Linux, learns which CPU scheduler suits what is running, and swaps it, live and safely.", "pointsman");

@@ -14,6 +14,11 @@ int report_error(const Error& error) {
   }
 }
 
+Error as_usage(Error error) {
+  if (error.code == ErrorCode::kNotFound) error.code = ErrorCode::kInvalidArgument;
+  return error;
+}
+
 void JsonOption::add(CLI::App& app) {
   option = app.add_option("--json", path, "Print JSON instead of text; with =FILE, write it there besides the text")->expected(0, 1)->type_name("[FILE]");
 }

@@ -23,6 +23,8 @@ std::span<const Verb> verbs();
 // Prints the error as one line on standard error. kInvalidArgument is a usage error, kUnsupported a skip,
 // kInterrupted a person's wish; the rest failed.
 int report_error(const Error& error);
+// A name that does not exist, but came from the command line: wrong usage.
+Error as_usage(Error error);
 
 // --json[=FILE]: standard output by default.
 struct JsonOption {

@@ -190,6 +190,7 @@ Result<Machine> Machine::start(const MachineOptions& options, const MachineInput
       .batch = input.pinned};
   const int64_t started_ns = SystemClock().now_ns();
   auto child = Child::start(child_options);
+  if (!child && child.error().code == ErrorCode::kNotFound) return fail(ErrorCode::kNotFound, "there is no QEMU '{}': scripts/setup installs it (package qemu-system-x86), --qemu names another", options.qemu);
   if (!child) return fail(child.error().at("QEMU"));
   theirs.reset();
   auto qmp = Qmp::open(std::move(ours), deadline_ns, options.cancel_fd);
