@@ -9,6 +9,9 @@
 
 #include "base/log.h"
 #include "cli/verb.h"
+#include "learn/controllers.h"
+#include "sched/arm.h"
+#include "workload/scenario.h"
 
 namespace pointsman {
 
@@ -44,6 +47,47 @@ std::string words_of(const CLI::App& app) {
   for (const CLI::App* child : children(app)) words += child->get_name() + " ";
   for (const std::string& name : option_names(app)) words += name + " ";
   return words;
+}
+
+std::string fish_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) {
+    if (c == '\'' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "'";
+}
+
+std::string names_in(const auto& table) {
+  std::string names;
+  for (const auto& entry : table) names += fmt::format("{} ", entry.name);
+  return names;
+}
+
+// Options whose values are names that are known.
+std::vector<std::pair<std::string, std::string>> values_by_option() {
+  return {{"--arm|--controller", names_in(arms()) + names_in(controller_kinds())}, {"--arms", names_in(arms()) + "choosable all"}, {"--family|--families", names_in(families())}};
+}
+
+// The same of what stands without an option.
+std::string values_of_position(const std::string& path) {
+  if (path == "pin") return names_in(arms());
+  if (path == "lab families") return names_in(families());
+  if (path == "completion") return "bash zsh fish ";
+  return "";
+}
+
+// "INT:INT in [1 - 8]" as CLI11 writes it, for people: "INT, 1 to 8".
+std::string type_of(const CLI::Option& option) {
+  if (option.get_type_size() == 0) return "";
+  std::string type = option.get_type_name();
+  const size_t in = type.find(" in [");
+  if (in != std::string::npos) {
+    const size_t dash = type.find(" - ", in), end = type.rfind(']');
+    if (dash != std::string::npos && end != std::string::npos && end > dash)
+      type = fmt::format("{}, {} to {}", type.substr(0, type.find(':')), type.substr(in + 5, dash - in - 5), type.substr(dash + 3, end - dash - 3));
+  }
+  return " " + type;
 }
 
 std::string roff(const std::string& text) {
@@ -138,9 +182,11 @@ std::string completion_of(const CLI::App& app, const std::string& shell) {
   std::string out;
   if (shell == "bash" || shell == "zsh") {
     if (shell == "zsh") out += "autoload -U +X bashcompinit && bashcompinit\n";
-    out += "_pointsman() {\n  local path= word words=\n  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n    case $word in -*) ;; *) path=\"${path:+$path }$word\" ;; esac\n  done\n  case $path in\n";
+    out += "_pointsman() {\n  local path= word words=\n  case ${COMP_WORDS[COMP_CWORD-1]} in\n";
+    for (const auto& [option, words] : values_by_option()) out += fmt::format("    {}) COMPREPLY=($(compgen -W \"{}\" -- \"${{COMP_WORDS[COMP_CWORD]}}\")); return ;;\n", option, words);
+    out += "  esac\n  for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n    case $word in -*) ;; *) path=\"${path:+$path }$word\" ;; esac\n  done\n  case $path in\n";
     for (auto it = all.rbegin(); it != all.rend(); ++it)
-      out += fmt::format("    {}) words='{}' ;;\n", it->first.empty() ? "''" : "\"" + it->first + "\"*", words_of(*it->second));
+      out += fmt::format("    {}) words='{}' ;;\n", it->first.empty() ? "''" : "\"" + it->first + "\"*", values_of_position(it->first) + words_of(*it->second));
     out += "  esac\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _pointsman pointsman\n";
   } else if (shell == "fish") {
     for (const auto& [path, node] : all) {
@@ -150,27 +196,36 @@ std::string completion_of(const CLI::App& app, const std::string& shell) {
                        : fmt::format("__fish_seen_subcommand_from {}{}", path.substr(0, space),
                                      space == std::string::npos ? "" : "; and __fish_seen_subcommand_from " + path.substr(space + 1));
       for (const CLI::App* child : children(*node))
-        out += fmt::format("complete -c pointsman -n '{}' -f -a {} -d '{}'\n", condition, child->get_name(), child->get_description());
+        out += fmt::format("complete -c pointsman -n '{}' -f -a {} -d {}\n", condition, child->get_name(), fish_quoted(child->get_description()));
+      if (const std::string values = values_of_position(path); !values.empty()) out += fmt::format("complete -c pointsman -n '{}' -f -a '{}'\n", condition, values);
       for (const CLI::Option* option : node->get_options())
         for (const std::string& name : option->get_lnames())
-          out += fmt::format("complete -c pointsman -n '{}' -l {} -d \"{}\"\n", condition, name, option->get_description());
+          out += fmt::format("complete -c pointsman -n '{}' -l {} -d {}\n", condition, name, fish_quoted(option->get_description()));
     }
   }
   return out;
 }
 
+namespace {
+std::string option_entry(const CLI::Option& option) {
+  const std::string by_default = option.get_default_str().empty() ? "" : fmt::format(" Default: {}.", option.get_default_str());
+  return fmt::format(".TP\n.B {}{}\n{}.{}\n", roff(option.get_name(option.get_positional())), roff(type_of(option)), roff(option.get_description()), roff(by_default));
+}
+}  // namespace
+
 std::string man_page_of(const CLI::App& app) {
   std::vector<std::pair<std::string, const CLI::App*>> all;
   collect(app, "", all);
   std::string out = fmt::format(".TH POINTSMAN 1 \"\" \"pointsman {}\" \"User Commands\"\n.SH NAME\npointsman \\- learns which CPU scheduler suits what is running, and swaps it\n", kVersion);
-  out += ".SH SYNOPSIS\n.B pointsman\nVERB [OPTIONS]\n.SH DESCRIPTION\n" + roff(app.get_description()) + "\n.SH VERBS\n";
+  out += ".SH SYNOPSIS\n.B pointsman\nVERB [OPTIONS]\n.SH DESCRIPTION\n" + roff(app.get_description()) + "\n.SH OPTIONS\n";
+  for (const CLI::Option* option : app.get_options()) out += option_entry(*option);
+  out += ".SH VERBS\n";
   for (const auto& [path, node] : all) {
     if (path.empty() || !children(*node).empty()) continue;
     out += fmt::format(".SS {}\n{}\n", roff(path), roff(node->get_description()));
     for (const CLI::Option* option : node->get_options()) {
       if (option->check_lname("help")) continue;
-      const std::string type = option->get_type_size() == 0 ? "" : " " + option->get_type_name();
-      out += fmt::format(".TP\n.B {}{}\n{}\n", roff(option->get_name(option->get_positional())), roff(type), roff(option->get_description()));
+      out += option_entry(*option);
     }
     if (!node->get_footer().empty()) out += ".PP\n.nf\n" + roff(node->get_footer()) + "\n.fi\n";
   }
