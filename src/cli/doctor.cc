@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "cli/verb.h"
 #include "report/table.h"
+#include "sched/priority.h"
 
 namespace pointsman {
 
@@ -88,6 +89,8 @@ std::vector<Finding> examine(const Roots& roots) {
   const double free_gib = have_shm ? static_cast<double>(shm.f_bavail) * static_cast<double>(shm.f_frsize) / (1u << 30) : 0;
   out.push_back({"/dev/shm", free_gib >= 1.5 ? State::kGood : State::kMissing, fmt::format("{:.1f} GiB free", free_gib),
                  free_gib >= 1.5 ? "" : "The lab keeps the guest's memory there: 1 GiB, and up to 125 MiB for each fork."});
+  if (std::filesystem::exists(kHasteRecord))
+    out.push_back({"left behind", State::kPartly, kHasteRecord, "An agent swaps at this moment, or was killed while it did: the next pointsman run puts back what it had changed in the kernel."});
   return out;
 }
 

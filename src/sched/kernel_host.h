@@ -25,6 +25,7 @@ class KernelHost : public SchedulerHost {
     std::string procfs = "/proc";
     std::span<const unsigned char> object;  // empty: the embedded portfolio
     bool haste = true;                      // raise what a warm swap hangs on while it lasts (priority.h)
+    std::string haste_record = kHasteRecord;
   };
   static Result<std::unique_ptr<KernelHost>> open(Options options, Clock& clock);
   ~KernelHost() override;
@@ -48,7 +49,7 @@ class KernelHost : public SchedulerHost {
         object_(std::move(object)),
         state_(std::move(state)),
         watch_(std::move(watch)),
-        haste_(options_.procfs, options_.sysfs) {}
+        haste_(options_.procfs, options_.sysfs, options_.haste ? options_.haste_record : "") {}
   [[nodiscard]] bool attached() { return link_ && shared().exit.kind == 0; }
   [[nodiscard]] volatile pm_watch& watched() { return *static_cast<volatile pm_watch*>(watch_.data()); }
   void watch_warm_swap(bool begin);

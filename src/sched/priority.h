@@ -17,12 +17,13 @@ Result<Unit> outrank_ordinary_tasks();
 
 // While it lives, RCU's grace periods are expedited and RCU's threads outrank ordinary tasks. Attaching and detaching wait for grace
 // periods, and under overload the threads that drive these wait their turn among all the others. Everything is as it was when it ends.
-// Degrades: what cannot be raised is left alone. Killed in the middle it leaves these settings behind, which cost other work a little and
-// break nothing.
+// Degrades: what cannot be raised is left alone. What it is about to change stands in a file (`record`) while it lasts, so that the next one
+// puts back what a killed process left behind; what that costs other work until then is little, and it breaks nothing.
 class Haste {
  public:
-  // Looks the threads up; does nothing else yet. `procfs` and `sysfs` as everywhere.
-  Haste(std::string procfs, std::string sysfs);
+  // Puts back what was left behind, then looks the threads up. `procfs` and `sysfs` as everywhere. `record` empty: no file, nothing is put
+  // back.
+  Haste(std::string procfs, std::string sysfs, std::string record);
 
   class [[nodiscard]] Hold {
    public:
@@ -33,6 +34,7 @@ class Haste {
 
    private:
     const Haste& haste_;
+    bool noted_;  // the record is ours
     struct Before {
       pid_t pid;
       int nice;
@@ -47,8 +49,16 @@ class Haste {
   [[nodiscard]] const std::vector<pid_t>& threads() const { return threads_; }
 
  private:
+  std::string procfs_;
   std::string sysfs_;
+  std::string record_;
   std::vector<pid_t> threads_;
 };
+
+inline constexpr const char* kHasteRecord = "/run/pointsman/haste";
+
+// Puts back what a process that is no longer there wrote into `record` and changed, and removes the file. true: there was something.
+// Errors: kBusy (its process is alive and in the middle), kCorrupt (removed all the same), those of reading.
+Result<bool> put_back_haste(const std::string& procfs, const std::string& sysfs, const std::string& record);
 
 }  // namespace pointsman
