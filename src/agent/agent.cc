@@ -173,6 +173,10 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
     return kEevdf;
   }
   if (wanted == window.active) return wanted;
+  if (wanted < kChoosable && !options_.choosable[static_cast<size_t>(wanted)]) {
+    window.held_back = fmt::format("{} is not among the arms that may be chosen", arms()[static_cast<size_t>(wanted)].name);
+    return window.active;
+  }
   if (std::string objection = swapper_.objection(wanted); !objection.empty()) {
     window.held_back = std::move(objection);
     return window.active;

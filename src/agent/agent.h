@@ -3,6 +3,7 @@
 // A person outranks it (pin.h, SysRq-S), a foreign scheduler is never displaced, and whatever fails leaves the machine on eevdf.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -29,6 +30,8 @@ struct AgentOptions {
   int64_t least_dwell_ns = 250 * kMillisecond;  // never two swaps within this time
   double hysteresis = 0.02;                     // ln cost: a rival must be better by this much
   bool shadow = false;                          // decide and record, never swap
+  // What the controller may have; a person's pin and the guard's way to eevdf are not bound by it.
+  std::array<bool, kChoosable> choosable = {true, true, true, true, true, true};
   GuardOptions guard;
 };
 

@@ -176,6 +176,23 @@ TEST_F(AgentTest, ASwapThatCostsMoreThanItBringsIsNotMade) {
   EXPECT_NE(notes.windows.back().held_back.find("more than it brings"), std::string::npos);
 }
 
+TEST_F(AgentTest, OnlyTheArmsThatMayBeChosenAreTaken) {
+  AgentOptions options;
+  options.choosable[static_cast<size_t>(arm("las"))] = false;
+  start(options);
+  controller.is_literal = true;
+  controller.wanted = arm("las");
+  go(kSecond);
+  EXPECT_EQ(swapper.current(), kEevdf);
+  EXPECT_EQ(notes.windows.back().held_back, "las is not among the arms that may be chosen");
+  controller.wanted = arm("hyb");
+  go(kSecond);
+  EXPECT_EQ(swapper.current(), arm("hyb"));
+  pin.pin.arm = arm("las");
+  go(kSecond);
+  EXPECT_EQ(swapper.current(), arm("las")) << "a person may";
+}
+
 TEST_F(AgentTest, TheGuardLeavesAnArmAfterTwoBadCostWindowsAndQuarantinesIt) {
   AgentOptions options;
   options.guard.reference_ns = 10 * kMillisecond;  // limit 100 ms

@@ -1,15 +1,26 @@
 // pointsman run: the agent on this machine.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
-#include <csignal>
+#include <atomic>
 #include <cmath>
+#include <csignal>
 
 #include "agent/agent.h"
+#include "agent/config.h"
+#include "agent/ledger_recorder.h"
 #include "agent/metrics_sensor.h"
+#include "base/hash.h"
+#include "base/unique_fd.h"
 #include "cli/model_option.h"
 #include "cli/project.h"
 #include "cli/verb.h"
 #include "learn/controllers.h"
+#include "learn/model.h"
 #include "sched/kernel_host.h"
 #include "sched/priority.h"
 #include "sched/shadow_host.h"
@@ -19,18 +30,29 @@ namespace pointsman {
 namespace {
 
 struct Options {
-  std::string controller = "classifier", model, pin_path = kPinPath, procfs = "/proc", sysfs = "/sys";
+  std::string config, pin_path = kPinPath, procfs = "/proc", sysfs = "/sys";
+  // These outrank the configuration.
+  std::optional<std::string> controller, model, ledger;
+  std::optional<double> guard_multiple, guard_reference_ms;
   uint64_t seed = 1;
-  double seconds = 0, guard_multiple = 10, guard_reference_ms = 25;
+  double seconds = 0;
   bool shadow = false, windows = false;
   JsonOption json;
 };
 
-Agent* running = nullptr;  // for the signal handler alone
+std::atomic<Agent*> running{nullptr};
+std::atomic<int> ended_by{0};  // the signal
 
 // Ctrl-C ends the loop; the scheduler is detached on the way out, so the machine is left as it was found.
-void on_signal(int) {
-  if (running) running->stop();
+void on_signal(int signal) {
+  ended_by = signal;
+  if (Agent* agent = running) agent->stop();
+}
+
+void listen_to_signals() {
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
 }
 
 std::string_view arm_name(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
@@ -70,15 +92,102 @@ class Teller : public Recorder {
   int windows_ = 0;
 };
 
-Result<Unit> run(const Options& options) {
-  std::string spec = options.controller;
-  if (is_learned(spec) && spec.find("model=") == std::string::npos) {
-    auto model = find_model(options.model, spec);
-    if (!model) return fail(model.error());
-    spec = with_model(spec, *model);
+// The configuration, with what the command line says in its place.
+Result<Config> configuration_of(const Options& options) {
+  Config config;
+  if (!options.config.empty()) {
+    auto loaded = load_config(options.config);
+    if (!loaded) return fail(loaded.error());
+    config = std::move(*loaded);
   }
+  if (options.controller) config.controller = *options.controller;
+  if (config.controller.empty()) config.controller = "classifier";
+  if (options.model) config.model = *options.model;
+  if (options.ledger) config.ledger = *options.ledger;
+  if (options.guard_multiple) config.agent.guard.multiple = *options.guard_multiple;
+  if (options.guard_reference_ms) config.agent.guard.reference_ns = static_cast<int64_t>(*options.guard_reference_ms * 1e6);
+  config.agent.shadow = options.shadow;
+  return config;
+}
+
+// The controller's whole text: a learned one is told its model and the arms that it may choose.
+Result<std::string> controller_text_of(const Config& config, const Options& options) {
+  std::string text = config.controller;
+  const auto add = [&](const std::string& option) { text += (text.find(':') == std::string::npos ? ":" : ",") + option; };
+  if (!is_learned(text)) return text;
+  if (text.find("model=") == std::string::npos) {
+    auto model = find_model(config.model, text);
+    if (!model) return fail(model.error());
+    if (auto bytes = load_model_bytes(*model, text); !bytes) return fail(bytes.error());
+    auto trained = trained_objective(*model);
+    if (!trained) return fail(trained.error());
+    if (const std::string wanted = spell(config.objective); *trained != wanted)
+      return fail(ErrorCode::kInvalidArgument, "{} was trained for {}, {} asks for {}: pointsman train --config {} --out FILE makes one for it", *model, *trained,
+                  options.config.empty() ? "the default objective" : options.config, wanted, options.config.empty() ? "FILE" : options.config);
+    text = with_model(text, *model);
+  }
+  if (config.restricts_arms && text.find("arms=") == std::string::npos) {
+    std::string names;
+    for (size_t arm = 0; arm < kChoosable; ++arm)
+      if (config.agent.choosable[arm]) names += fmt::format("{}{}", names.empty() ? "" : "+", arms()[arm].name);
+    add("arms=" + names);
+  }
+  return text;
+}
+
+class Both : public Recorder {
+ public:
+  Both(Recorder& one, Recorder* other) : one_(one), other_(other) {}
+  void on_window(const WindowRecord& window) override {
+    one_.on_window(window);
+    if (other_ != nullptr) other_->on_window(window);
+  }
+
+ private:
+  Recorder& one_;
+  Recorder* other_;
+};
+
+// Mapped, not read: a copy of the binary on the heap would stay with the agent for good.
+Result<std::string> hash_of_this_binary() {
+  const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return fail_errno("/proc/self/exe");
+  const auto size = static_cast<size_t>(status.st_size);
+  void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (bytes == MAP_FAILED) return fail_errno("map /proc/self/exe");
+  std::string hash = Hash64{}.add({static_cast<const char*>(bytes), size}).hex();
+  ::munmap(bytes, size);
+  return hash;
+}
+
+Result<std::unique_ptr<LedgerRecorder>> open_ledger_recorder(const Config& config, const std::string& controller, SchedulerHost& host, int64_t start_ns) {
+  utsname system{};
+  ::uname(&system);
+  auto binary = hash_of_this_binary();
+  if (!binary) return fail(binary.error());
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  LedgerRecorder::Options options;
+  options.path = config.ledger;
+  options.controller = controller;
+  options.kernel = system.release;
+  options.binary = *binary;
+  options.details = nlohmann::json{{"host", system.nodename}, {"shadow", config.agent.shadow}, {"objective", spell(config.objective)}}.dump();
+  options.started = static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1'000'000;
+  options.start_ns = start_ns;
+  return LedgerRecorder::open(std::move(options), host);
+}
+
+Result<Unit> run(const Options& options) {
+  listen_to_signals();  // before the seconds that loading takes
+  auto config = configuration_of(options);
+  if (!config) return fail(config.error());
+  auto text = controller_text_of(*config, options);
+  if (!text) return fail(text.error());
+  const std::string& spec = *text;
   auto controller = make_controller(spec, options.seed);
-  if (!controller) return fail(controller.error());
+  if (!controller) return fail(is_learned(spec) ? controller.error() : as_usage(controller.error()));
   SystemClock clock;
   std::unique_ptr<SchedulerHost> host;
   if (options.shadow) {
@@ -99,20 +208,17 @@ Result<Unit> run(const Options& options) {
   PinFile pin(options.pin_path);
   const int64_t start_ns = clock.now_ns();
   Teller teller(start_ns, options.windows, options.json.emit().json, options.shadow);
-  AgentOptions agent_options;
-  agent_options.shadow = options.shadow;
-  agent_options.guard.multiple = options.guard_multiple;
-  agent_options.guard.reference_ns = static_cast<int64_t>(options.guard_reference_ms * 1e6);
-  Agent agent(clock, **sensor, swapper, **controller, pin, teller, agent_options);
+  std::unique_ptr<LedgerRecorder> ledger;
+  if (!config->ledger.empty()) {
+    auto opened = open_ledger_recorder(*config, spec, *host, start_ns);
+    if (!opened) return fail(opened.error());
+    ledger = std::move(*opened);
+  }
+  Both recorders(teller, ledger.get());
+  Agent agent(clock, **sensor, swapper, **controller, pin, recorders, config->agent);
   running = &agent;
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  if (ended_by != 0) agent.stop();
   if (options.seconds > 0) {
-    struct sigaction alarm_action {};
-    alarm_action.sa_handler = on_signal;
-    sigaction(SIGALRM, &alarm_action, nullptr);
     itimerval timer{};
     timer.it_value.tv_sec = static_cast<time_t>(options.seconds);
     timer.it_value.tv_usec = static_cast<suseconds_t>((options.seconds - std::floor(options.seconds)) * 1e6);
@@ -129,6 +235,8 @@ Result<Unit> run(const Options& options) {
     const Outcome outcome = swapper.swap(kEevdf);
     if (outcome.verdict != Outcome::Verdict::kConfirmed) return fail(ErrorCode::kIo, "the kernel did not go back to eevdf: {}", outcome.why);
   }
+  // A service manager's SIGTERM and --seconds are ends as planned.
+  if (ended_by == SIGINT) return fail(ErrorCode::kInterrupted, "interrupted; {}", options.shadow ? "nothing was swapped" : "the machine is on eevdf");
   return Unit{};
 }
 
@@ -136,19 +244,21 @@ Result<Unit> run(const Options& options) {
 
 void add_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  app.add_option("--controller", options->controller, "What decides (pointsman arms lists them)")->capture_default_str();
+  app.add_option("--config", options->config, "Configuration in TOML; what is given here besides outranks it")->type_name("FILE");
+  app.add_option("--controller", options->controller, "What decides; pointsman arms lists them (default: classifier)");
   app.add_option("--model", options->model, "Model of a learned controller (default: models/default.pmm of the project)")->type_name("FILE");
+  app.add_option("--ledger", options->ledger, "Keep every window, decision and swap in this ledger")->type_name("FILE");
   app.add_option("--seed", options->seed, "Seed of controllers that draw")->capture_default_str();
   app.add_option("--seconds", options->seconds, "Stop after this long (default: never)");
   app.add_flag("--shadow", options->shadow, "Decide and tell, never swap; needs no sched_ext");
   app.add_flag("--windows", options->windows, "Tell every decision window, not only news");
-  app.add_option("--guard-multiple", options->guard_multiple, "Leave an arm when short jobs wait this many times as long as under eevdf (p99)")->capture_default_str()->check(CLI::Range(1.0, 1000.0));
-  app.add_option("--guard-reference-ms", options->guard_reference_ms, "Their p99 wait under eevdf, until it has been measured")->capture_default_str();
+  app.add_option("--guard-multiple", options->guard_multiple, "Leave an arm when short jobs wait this many times as long as under eevdf (p99; default: 10)")->check(CLI::Range(1.0, 1000.0));
+  app.add_option("--guard-reference-ms", options->guard_reference_ms, "Their p99 wait under eevdf, until it has been measured (default: 25)")->check(CLI::Range(0.1, 10000.0));
   app.add_option("--pin-file", options->pin_path, "Where pointsman pin leaves its word")->capture_default_str()->type_name("FILE");
   app.add_option("--procfs", options->procfs, "Where /proc is")->capture_default_str();
   app.add_option("--sysfs", options->sysfs, "Where /sys is")->capture_default_str();
   options->json.add(app);
-  app.footer(examples({{"pointsman run --shadow", "what would it do here? Nothing is swapped"}, {"pointsman run", "let it swap; Ctrl-C leaves the machine on eevdf"}, {"pointsman run --controller las --seconds 60", "one arm for a minute"}}));
+  app.footer(examples({{"pointsman run --shadow", "what would it do here? Nothing is swapped"}, {"pointsman run", "let it swap; Ctrl-C leaves the machine on eevdf"}, {"pointsman run --controller las --seconds 60", "one arm for a minute"}, {"pointsman run --config /etc/pointsman.toml --ledger /var/lib/pointsman/live.db", "as a service would"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });

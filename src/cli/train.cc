@@ -2,6 +2,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "agent/config.h"
 #include "base/file.h"
 #include "base/hash.h"
 #include "cli/project.h"
@@ -21,33 +22,39 @@ namespace {
 constexpr int64_t kFirstWindowNs = 500'000'000;
 
 struct Options {
-  std::string data, out = "models/default.pmm", commit;
+  std::string data, out = "models/default.pmm", commit, config;
   TrainOptions train;
   bool cross = false;
   double seconds = 3.013;
   JsonOption json;
 };
 
-Result<LedgerDataset> dataset_of_split(const std::vector<LedgerRun>& runs, std::string_view split, double seconds) {
+Result<LedgerDataset> dataset_of_split(const std::vector<LedgerRun>& runs, std::string_view split, double seconds, const Objective& objective) {
   std::vector<LedgerRun> chosen;
   for (const LedgerRun& run : runs)
     if (split_of(run.key.scenario, run.key.seed) == split) chosen.push_back(run);
   if (chosen.empty()) return fail(ErrorCode::kInvalidArgument, "the data have no runs of the split {}", split);
-  auto dataset = dataset_of(chosen, {.objective = {}, .from_ns = kFirstWindowNs, .until_ns = static_cast<int64_t>(seconds * 1e9)});
+  auto dataset = dataset_of(chosen, {.objective = objective, .from_ns = kFirstWindowNs, .until_ns = static_cast<int64_t>(seconds * 1e9)});
   if (!dataset) return fail(dataset.error().at(std::string(split)));
   return dataset;
 }
 
 Result<Unit> run(const Options& options) {
+  Config config;
+  if (!options.config.empty()) {
+    auto loaded = load_config(options.config);
+    if (!loaded) return fail(loaded.error());
+    config = std::move(*loaded);
+  }
   const std::string data = options.data.empty() ? find_in_project("data/matrix.pmm") : options.data;
   if (data.empty()) return fail(ErrorCode::kNotFound, "no data/matrix.pmm: name a matrix file with --data, or make one with pointsman lab matrix --write");
   auto bytes = read_file(data);
   if (!bytes) return fail(bytes.error());
   auto runs = decode_matrix(*bytes);
   if (!runs) return fail(runs.error().at(data));
-  auto train_set = dataset_of_split(*runs, "train", options.seconds);
+  auto train_set = dataset_of_split(*runs, "train", options.seconds, config.objective);
   if (!train_set) return fail(train_set.error());
-  auto validation = dataset_of_split(*runs, "validation", options.seconds);
+  auto validation = dataset_of_split(*runs, "validation", options.seconds, config.objective);
   if (!validation) return fail(validation.error());
 
   const SystemClock clock;
@@ -90,7 +97,7 @@ Result<Unit> run(const Options& options) {
     add("train, cross-validated by seed", train_set->dataset, *cross);
   }
   add("validation (the rule was chosen on it)", validation->dataset, seen);
-  if (auto held_out = dataset_of_split(*runs, "test-families", options.seconds)) {
+  if (auto held_out = dataset_of_split(*runs, "test-families", options.seconds, config.objective)) {
     add("test-families", held_out->dataset, predict_all(*model, held_out->dataset, fixed));
   } else {
     table.notes.push_back(held_out.error().message);
@@ -99,8 +106,10 @@ Result<Unit> run(const Options& options) {
   table.notes.push_back("A trained model alone does not carry over to families that it has never seen; the test-families row says how little.");
 
   card.data = fmt::format("{} ({})", std::filesystem::path(data).filename().string(), Hash64{}.add(*bytes).hex());
+  card.objective = spell(config.objective);
   card.commit = options.commit;
   card.command = "pointsman train --data data/matrix.pmm --out models/default.pmm";
+  if (!options.config.empty()) card.command = fmt::format("pointsman train --config {} --data {} --out {}", options.config, data, options.out);
   for (const Block& block : train_set->dataset.blocks) {
     if (std::find(card.families.begin(), card.families.end(), block.family) == card.families.end()) card.families.push_back(block.family);
     if (std::find(card.seeds.begin(), card.seeds.end(), block.seed) == card.seeds.end()) card.seeds.push_back(block.seed);
@@ -122,6 +131,7 @@ void add_train(CLI::App& app, int& exit_code) {
   options->train.threads = 2;
   app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)")->type_name("FILE");
   app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json")->capture_default_str()->type_name("FILE");
+  app.add_option("--config", options->config, "Take the objective from this configuration")->type_name("FILE");
   app.add_option("--seed", options->train.seed, "Seed of the training")->capture_default_str();
   app.add_option("--epochs", options->train.epochs, "Passes over the data")->capture_default_str()->check(CLI::Range(1, 1000));
   app.add_option("--nets", options->train.nets, "Networks in the ensemble")->capture_default_str()->check(CLI::Range(2, kMostNets));
@@ -130,7 +140,8 @@ void add_train(CLI::App& app, int& exit_code) {
   app.add_option("--commit", options->commit, "Commit that the data come from, for the card")->type_name("HASH");
   app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
   options->json.add(app);
-  app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"}}));
+  app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"},
+                       {"pointsman train --config my.toml --out my.pmm", "a model for an objective of your own"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });

@@ -22,6 +22,22 @@ std::string explain(const Choice& choice) {
   return fmt::format("{}: {} is {}, too little to be sure", name_of(kDefaultArm), name_of(choice.best_rival), predicted);
 }
 
+// "hyb+las+eevdf"; empty: all of them.
+Result<std::array<bool, kChoosable>> allowed_arms(std::string_view text) {
+  std::array<bool, kChoosable> allowed{};
+  allowed.fill(text.empty());
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t plus = rest.find('+');
+    auto arm = find_arm(rest.substr(0, plus));
+    if (!arm) return fail(ErrorCode::kInvalidArgument, "controller 'classifier': arms={}: {}", text, arm.error().message);
+    if (*arm >= kChoosable) return fail(ErrorCode::kInvalidArgument, "controller 'classifier': arms={}: {} cannot be chosen", text, rest.substr(0, plus));
+    allowed[static_cast<size_t>(*arm)] = true;
+    rest = plus == std::string_view::npos ? std::string_view() : rest.substr(plus + 1);
+  }
+  if (!allowed[kDefaultArm]) return fail(ErrorCode::kInvalidArgument, "controller 'classifier': arms={}: {} must be among them, it is what is left only for a better one", text, name_of(kDefaultArm));
+  return allowed;
+}
+
 }  // namespace
 
 Decision Classifier::decide(const Context& context) {
@@ -35,12 +51,20 @@ Decision Classifier::decide(const Context& context) {
               .propensity = 1,
               .why = fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name)};
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
-  const Choice choice = choose(running_, model_.rule);
+  Prediction allowed = running_;
+  for (size_t arm = 0; arm < kChoosable; ++arm) {
+    if (allowed_[arm]) continue;
+    for (auto& regret : allowed.regret) regret[arm] = regret[kDefaultArm];  // no gain, so no choice
+  }
+  Choice choice = choose(allowed, model_.rule);
+  const Choice free = choose(running_, model_.rule);
+  choice.predicted = free.predicted;
+  choice.deviation = free.deviation;
   return {.arm = choice.arm, .propensity = 1, .why = explain(choice), .predicted = choice.predicted, .deviation = choice.deviation};
 }
 
 Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) {
-  if (auto allowed = spec.allow({"model", "deviations", "margin", "ewma"}); !allowed) return fail(allowed.error());
+  if (auto allowed = spec.allow({"model", "deviations", "margin", "ewma", "arms"}); !allowed) return fail(allowed.error());
   const std::string path = spec.text("model", "");
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "controller 'classifier' needs model=FILE");
   auto model = load_model(path);
@@ -51,7 +75,9 @@ Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) 
   for (const auto* option : {&deviations, &margin, &ewma})
     if (!*option) return fail(option->error());
   model->rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
-  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model)));
+  auto allowed = allowed_arms(spec.text("arms", ""));
+  if (!allowed) return fail(allowed.error());
+  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), *allowed));
 }
 
 }  // namespace pointsman

@@ -2,6 +2,7 @@
 // only by the model's rule.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "learn/controller.h"
@@ -11,7 +12,8 @@ namespace pointsman {
 
 class Classifier : public Controller {
  public:
-  explicit Classifier(Model model) : model_(std::move(model)) {}
+  // Arms that are not `allowed` are predicted but never chosen; the default arm always is.
+  explicit Classifier(Model model, std::array<bool, kChoosable> allowed = {true, true, true, true, true, true}) : model_(std::move(model)), allowed_(allowed) {}
 
   [[nodiscard]] std::string name() const override { return "classifier"; }
   // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory of the EWMA: what comes after
@@ -20,6 +22,7 @@ class Classifier : public Controller {
 
  private:
   Model model_;
+  std::array<bool, kChoosable> allowed_;
   Prediction running_;
 };
 

@@ -235,6 +235,7 @@ std::string card_json(const Model& model, const ModelCard& card) {
   out["model"]["features_schema"] = feature_catalogue_hash();
   out["trained_on"] = {{"data", card.data},     {"families", card.families}, {"seeds", card.seeds},
                        {"blocks", card.blocks}, {"windows", card.windows},   {"training_seed", card.training_seed}};
+  out["objective"] = card.objective;
   out["commit"] = card.commit;
   out["command"] = card.command;
   out["scores"] = nlohmann::json::object();
@@ -242,6 +243,19 @@ std::string card_json(const Model& model, const ModelCard& card) {
     out["scores"][name] = {{"mean", number(score.value)}, {"low", number(score.low)}, {"high", number(score.high)}};
   out["limits"] = card.limits;
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+}
+
+Result<std::string> trained_objective(const std::string& model_path) {
+  const ModelCard usual;
+  auto text = read_file(model_path + ".json");
+  if (!text && text.error().code == ErrorCode::kNotFound) return usual.objective;
+  if (!text) return fail(text.error());
+  const auto card = nlohmann::json::parse(*text, nullptr, false);
+  if (!card.is_object()) return fail(ErrorCode::kCorrupt, "{}.json: damaged", model_path);
+  const auto found = card.find("objective");
+  if (found == card.end()) return usual.objective;
+  if (!found->is_string()) return fail(ErrorCode::kCorrupt, "{}.json: the objective is no name", model_path);
+  return found->get<std::string>();
 }
 
 Result<Unit> save_model(const std::string& path, const Model& model, const ModelCard& card) {

@@ -64,6 +64,7 @@ Result<Model> decode_model(std::string_view bytes);
 struct ModelCard {
   std::string data{};  // which matrix, with its hash
   std::string commit{}, command{};
+  std::string objective = "log_slowdown";  // that it was trained for
   std::vector<std::string> families{};
   std::vector<uint64_t> seeds{};  // of the workloads
   uint64_t training_seed = 0;
@@ -71,6 +72,9 @@ struct ModelCard {
   std::vector<std::pair<std::string, Interval>> scores{};
   std::vector<std::string> limits{};  // sentences
 };
+// What the card beside a model says that it was trained for; a card without a word of it, or none, is of the default objective. Errors:
+// kCorrupt.
+Result<std::string> trained_objective(const std::string& model_path);
 std::string card_json(const Model& model, const ModelCard& card);
 
 // Writes PATH and PATH.json.

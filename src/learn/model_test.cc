@@ -298,6 +298,35 @@ TEST(Classifier, SaysWhatItPredictsAndWhy) {
   EXPECT_EQ(c.decide(context).why, "hyb: no other arm is predicted better");
 }
 
+TEST(Classifier, PredictsAllArmsAndChoosesAmongThoseAllowed) {
+  std::array<bool, kChoosable> allowed{};
+  allowed.fill(true);
+  allowed[kAge] = false;
+  Classifier c(handmade({.deviations = 1, .margin = .02}), allowed);
+  Context context;
+  context.active = kHyb;
+  context.features[0] = .1;
+  const Decision d = c.decide(context);
+  EXPECT_EQ(d.arm, kHyb);
+  ASSERT_TRUE(d.predicted);
+  EXPECT_NEAR((*d.predicted)[kAge], -.2, 1e-6);
+}
+
+TEST(Model, ItsCardSaysWhatItWasTrainedFor) {
+  const std::string path = testing::TempDir() + "pointsman_card_test.pmm";
+  ModelCard card;
+  card.objective = "mean_tat";
+  ASSERT_TRUE(save_model(path, handmade({}), card));
+  EXPECT_EQ(*trained_objective(path), "mean_tat");
+  ASSERT_TRUE(write_file(path + ".json", "{}"));
+  EXPECT_EQ(*trained_objective(path), "log_slowdown") << "a card from before objectives were named";
+  ASSERT_TRUE(write_file(path + ".json", "{\"objective\": 3}"));
+  EXPECT_EQ(trained_objective(path).error().code, ErrorCode::kCorrupt);
+  std::filesystem::remove(path + ".json");
+  EXPECT_EQ(*trained_objective(path), "log_slowdown");
+  std::filesystem::remove(path);
+}
+
 TEST(Classifier, IdleOrBlindItKeepsTheArm) {
   Classifier c(handmade({.deviations = 1, .margin = .02, .ewma = .9}));
   Context context;
@@ -334,6 +363,12 @@ TEST(Classifier, IsMadeFromItsFile) {
   EXPECT_EQ(make_controller("classifier").error().message, "controller 'classifier' needs model=FILE");
   EXPECT_EQ(make_controller("classifier:model=" + path + ",ewma=1").error().message,
             "controller 'classifier': ewma=1 is not a number in 0 .. 0.999");
+  c = make_controller("classifier:model=" + path + ",arms=hyb+las");
+  ASSERT_TRUE(c) << c.error().message;
+  EXPECT_EQ((*c)->decide(context).arm, kHyb);
+  EXPECT_THAT(make_controller("classifier:model=" + path + ",arms=las").error().message, HasSubstr("hyb must be among them"));
+  EXPECT_THAT(make_controller("classifier:model=" + path + ",arms=hyb+rtc").error().message, HasSubstr("rtc cannot be chosen"));
+  EXPECT_THAT(make_controller("classifier:model=" + path + ",arms=hyb+leg").error().message, HasSubstr("no arm 'leg'"));
   EXPECT_THAT(make_controller("classifier:model=" + path + ".json").error().message, HasSubstr("not a model file"));
   std::filesystem::remove(path);
   std::filesystem::remove(path + ".json");
