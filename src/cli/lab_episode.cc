@@ -19,7 +19,8 @@ struct Options {
   uint64_t seed = 1;
   int draw = 0;
   double seconds = 3;
-  bool windows = false, counterfactuals = false;
+  std::vector<std::string> disturbances;
+  bool windows = false, counterfactuals = false, guard = false;
   JsonOption json;
 };
 
@@ -60,13 +61,22 @@ Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeR
 Result<Unit> run(const Options& options) {
   auto scenario = scenario_of(options);
   if (!scenario) return fail(scenario.error());
+  EpisodeRequest request{.scenario = *scenario, .seed = options.seed, .draw = options.draw, .cpus = options.lab.cpus, .controller = options.controller, .guard = options.guard || is_learned(options.controller)};
+  for (const std::string& text : options.disturbances) {
+    auto disturbance = parse_disturbance(text);
+    if (!disturbance) return fail(disturbance.error());
+    request.disturbances.push_back(*disturbance);
+  }
   auto model = load_model_bytes(options.model, options.controller);
   if (!model) return fail(model.error());
-  if (!is_learned(options.controller))
-    if (auto known = make_controller(options.controller); !known) return fail(known.error());
+  if (is_learned(options.controller)) {
+    if (options.controller.find("model=") != std::string::npos) return fail(ErrorCode::kInvalidArgument, "--controller {}: name the model with --model, it has to come along into the guest", options.controller);
+    request.controller = with_model(options.controller, kGuestModelPath);
+  } else if (auto known = make_controller(options.controller, options.seed); !known) {
+    return fail(as_usage(known.error()));  // here, not after a boot
+  }
   auto bench = open_bench(options.lab);
   if (!bench) return fail(bench.error());
-  const EpisodeRequest request{.scenario = *scenario, .seed = options.seed, .draw = options.draw, .cpus = options.lab.cpus, .controller = with_model(options.controller, kGuestModelPath), .guard = is_learned(options.controller)};
   auto result = run_episode(bench->snapshot, request, *model);
   if (!result) return fail(result.error());
 
@@ -79,12 +89,13 @@ Result<Unit> run(const Options& options) {
   const auto phases = result->phase_costs();
   for (size_t i = 0; i < phases.size(); ++i) add(std::to_string(i + 1), scenario->phases[i].family, phases[i]);
   if (phases.size() > 1) add("all", "", result->costs());
-  table.notes.push_back(fmt::format("{} swaps; the agent used {:.2f} % of a CPU and {:.1f} MB; results {}", result->swaps(),
+  table.notes.push_back(fmt::format("{} swaps; the agent used {:.2f} % of a CPU and {:.1f} MB, {} of {} ticks were late; results {}", result->swaps(),
                                     100.0 * static_cast<double>(result->agent.cpu_ns) / static_cast<double>(std::max<int64_t>(1, result->agent.elapsed_ns)),
-                                    static_cast<double>(result->agent.rss_bytes) / 1e6, result->results_hash));
+                                    static_cast<double>(result->agent.rss_bytes) / 1e6, result->agent.late_ticks, result->agent.ticks, result->results_hash));
   table.notes.push_back(fmt::format("{:.2f} virtual s in {:.2f} CPU s of the host ({:.2f} virtual s a CPU s)", result->virtual_seconds, result->cpu_seconds,
                                     result->virtual_seconds / result->cpu_seconds));
   table.notes.push_back("portfolio: " + result->portfolio.dump());
+  for (const nlohmann::json& disturbance : result->disturbances) table.notes.push_back("beside it: " + disturbance.dump());
   if (!result->distrust.empty()) table.notes.push_back("NOT TO BE AVERAGED: " + result->distrust);
   if (options.windows && !options.json.emit().json)
     for (const WindowRow& w : result->windows)
@@ -109,6 +120,8 @@ void add_lab_episode(CLI::App& app, int& exit_code) {
   app.add_option("--draw", options->draw, "Another draw of the moment at which it starts")->capture_default_str();
   app.add_option("--controller,--arm", options->controller, "An arm, or a controller (random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)")->capture_default_str();
   app.add_option("--model", options->model, "Model file for the controllers that need one")->type_name("FILE");
+  app.add_flag("--guard", options->guard, "The agent's guard watches over this controller too; over learned ones it always does");
+  app.add_option("--disturb", options->disturbances, "What else happens meanwhile: hogs@1s-3s:32, nappers@1s-3s:32, fork_bomb@1s-3s:200, sysrq@2s, foreign@1s-3s")->type_name("WHAT");
   app.add_flag("--windows", options->windows, "Tell every decision window");
   app.add_flag("--counterfactuals", options->counterfactuals, "Run it again without each swap: which of them paid?");
   options->json.add(app);

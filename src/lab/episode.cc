@@ -107,13 +107,16 @@ static_assert(std::is_trivially_copyable_v<Overruling>);
 }  // namespace
 
 nlohmann::json to_json(const EpisodeRequest& request) {
-  return {{"kind", "episode"},
-          {"scenario", to_json(request.scenario)},
-          {"seed", request.seed},
-          {"draw", request.draw},
-          {"cpus", request.cpus},
-          {"controller", request.controller},
-          {"guard", request.guard}};
+  nlohmann::json out = {{"kind", "episode"},
+                        {"scenario", to_json(request.scenario)},
+                        {"seed", request.seed},
+                        {"draw", request.draw},
+                        {"cpus", request.cpus},
+                        {"controller", request.controller},
+                        {"guard", request.guard}};
+  // Only where there are some: a longer request takes longer to read, and is another draw.
+  for (const Disturbance& disturbance : request.disturbances) out["disturbances"].push_back(spell(disturbance));
+  return out;
 }
 
 Result<EpisodeRequest> episode_request_from(const nlohmann::json& value) {
@@ -127,6 +130,13 @@ Result<EpisodeRequest> episode_request_from(const nlohmann::json& value) {
     request.cpus = value.at("cpus");
     request.controller = value.at("controller");
     request.guard = value.at("guard");
+    if (const auto disturbances = value.find("disturbances"); disturbances != value.end()) {
+      for (const nlohmann::json& text : *disturbances) {
+        auto disturbance = parse_disturbance(text.get<std::string>());
+        if (!disturbance) return fail(disturbance.error());
+        request.disturbances.push_back(*disturbance);
+      }
+    }
     return request;
   } catch (const nlohmann::json::exception& error) {
     return fail(ErrorCode::kInvalidArgument, "episode request: {}", error.what());
@@ -223,6 +233,12 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
   // Overruled or not, so that a replay executes the same instructions up to the decision.
   *controller = std::make_unique<Overruled>(std::move(*controller), overruling);
   if (auto outranked = outrank_ordinary_tasks(); !outranked) return fail(outranked.error());
+  std::optional<Disturbers> disturbers;
+  if (!request->disturbances.empty()) {
+    auto gathered = Disturbers::gather(request->disturbances);
+    if (!gathered) return fail(gathered.error());
+    disturbers.emplace(std::move(*gathered));
+  }
 
   Swapper swapper(*host_, *clock_);
   if (const ArmId first = (*controller)->first_arm(); first != kEevdf) {
@@ -239,6 +255,7 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
   AgentOptions options;
   options.guard.enabled = request->guard;
   Agent agent(*clock_, *sensor_, swapper, **controller, nobody, recorder, options);
+  if (disturbers) disturbers->start(start_ns);
   Result<RunRecord> record = fail(ErrorCode::kIo, "the plan was not run");
   {
     // The plan waits in a thread of its own; it is the dispatcher's child processes that run it. The agent keeps this thread, which outranks them.
@@ -251,6 +268,7 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
     clock_->sleep_until_ns(start_ns);
     if (auto ran = agent.run(); !ran) return fail(ran.error());
   }
+  nlohmann::json disturbances = disturbers ? disturbers->finish() : nlohmann::json::array();
   if (!record) return fail(record.error());
   nlohmann::json windows = recorder.finish();
   swapper.check();
@@ -277,6 +295,9 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
                                     {"late_ticks", cost.late_ticks},
                                     {"rss_bytes", cost.rss_bytes}}}};
   if (auto sent = out.send_json("episode", summary); !sent) return sent;
+  if (disturbers) {
+    if (auto sent = out.send_json("disturbances", disturbances); !sent) return sent;
+  }
   if (auto sent = out.send_json("windows", windows); !sent) return sent;
   const std::string_view jobs(reinterpret_cast<const char*>(record->jobs.data()), record->jobs.size() * sizeof(JobRecord));
   return out.send("jobs", jobs);
@@ -348,6 +369,11 @@ Result<EpisodeResult> run_episode(const Snapshot& snapshot, const EpisodeRequest
                     .ticks = agent.at("ticks"),
                     .late_ticks = agent.at("late_ticks"),
                     .rss_bytes = agent.at("rss_bytes")};
+    if (!request.disturbances.empty()) {
+      auto disturbances = run->json("disturbances");
+      if (!disturbances) return fail(disturbances.error());
+      result.disturbances = std::move(*disturbances);
+    }
     auto rows = run->json("windows");
     if (!rows) return fail(rows.error());
     auto windows = windows_from(*rows);

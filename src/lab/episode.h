@@ -11,6 +11,7 @@
 #include "agent/agent.h"
 #include "agent/metrics_sensor.h"
 #include "base/result.h"
+#include "lab/disturbance.h"
 #include "lab/guest.h"
 #include "lab/snapshot.h"
 #include "learn/cost.h"
@@ -32,6 +33,7 @@ struct EpisodeRequest {
   std::string controller;     // as make_controller() takes it: "las", "random", "classifier"
   bool guard = false;         // the agent's guard; off for baselines, which are obeyed to the letter
   std::optional<Overruling> overruling{};  // the counterfactual of a decision (lab/counterfactual.h)
+  std::vector<Disturbance> disturbances{};
 };
 nlohmann::json to_json(const EpisodeRequest& request);
 Result<EpisodeRequest> episode_request_from(const nlohmann::json& value);
@@ -58,6 +60,7 @@ struct EpisodeResult {
   nlohmann::json portfolio;  // its own counts: wake-ups that took a CPU, tasks moved by flips, rescued, aged
   int64_t makespan_ns = 0, dispatch_lag_p99_ns = 0;
   std::string final_ops;   // what the kernel said was attached at the end; empty: eevdf
+  nlohmann::json disturbances = nlohmann::json::array();  // what became of them, as Disturbers::finish() tells
   std::string distrust;    // why this run must not be averaged (self-test, dispatcher's lag, unfinished jobs); empty: none
   std::string results_hash;
   double host_seconds = 0, cpu_seconds = 0, virtual_seconds = 0;
