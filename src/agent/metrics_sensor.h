@@ -21,6 +21,7 @@ class MetricsSensor : public Sensor {
   static Result<std::unique_ptr<MetricsSensor>> open(Options options);
   Result<Reading> read() override;
   [[nodiscard]] int cpus() const override { return probe_.cpus(); }
+  [[nodiscard]] const Probe& probe() const { return probe_; }
 
  private:
   struct Ticks {

@@ -30,6 +30,10 @@ void run_guest() {
     if (auto ready = ensure_stage(); !ready) return ready;
     return stage->trial(out);
   };
+  jobs["verified"] = [ensure_stage](const nlohmann::json&, FrameWriter& out) -> Result<Unit> {
+    if (auto ready = ensure_stage(); !ready) return ready;
+    return stage->verified(out);
+  };
   jobs["episode"] = [ensure_stage](const nlohmann::json& request, FrameWriter& out) -> Result<Unit> {
     if (auto ready = ensure_stage(); !ready) return ready;
     return stage->run(request, out);

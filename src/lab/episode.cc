@@ -166,6 +166,19 @@ Result<Unit> EpisodeStage::trial(FrameWriter& out) {
   return out.send_json("trial", rows);
 }
 
+Result<Unit> EpisodeStage::verified(FrameWriter& out) const {
+  nlohmann::json counts = {{"portfolio", nlohmann::json::object()}, {"probe", nlohmann::json::object()}};
+  for (const std::string& name : host_->object().programs()) {
+    auto count = host_->object().verified_instructions(name);
+    if (!count) return fail(count.error());
+    counts["portfolio"][name] = *count;
+  }
+  auto programs = sensor_->probe().programs();
+  if (!programs) return fail(programs.error());
+  for (const ProbeProgram& program : *programs) counts["probe"][program.name] = program.verified_instructions;
+  return out.send_json("verified", counts);
+}
+
 Result<Unit> EpisodeStage::begin_exec(const nlohmann::json& request) {
   auto arm = find_arm(request.value("arm", "eevdf"));
   if (!arm) return fail(arm.error());

@@ -78,6 +78,8 @@ class EpisodeStage {
   Result<Unit> run(const nlohmann::json& request, FrameWriter& out);
   // Attaches every arm once and reads it back: can this kernel do it? Sends "trial".
   Result<Unit> trial(FrameWriter& out);
+  // How many instructions the verifier walked through for each of our programs. Sends "verified".
+  Result<Unit> verified(FrameWriter& out) const;
   // Around a user's program: takes request["arm"] and reads the probe; afterwards sends "probe", what it saw of the program's time, and lets go of the arm.
   Result<Unit> begin_exec(const nlohmann::json& request);
   Result<Unit> end_exec(FrameWriter& out);

@@ -1,5 +1,7 @@
 #include <cmath>
+#include <cstdlib>
 
+#include "base/file.h"
 #include "guest_under_test.h"
 #include "sched/arm.h"
 
@@ -23,6 +25,34 @@ class PortfolioTest : public GuestTest {
     return result->costs().log_slowdown;
   }
 };
+
+// The verifier's work grows without anybody noticing until a kernel refuses a program. After a wanted change: ninja verified_baseline, then read the diff.
+TEST_F(PortfolioTest, TheVerifierWalksAboutAsFarAsItDid) {
+  auto counts = job({{"kind", "verified"}}, "verified");
+  ASSERT_TRUE(counts) << counts.error().message;
+  const nlohmann::json now = {{"kernel", options_->kernel.release}, {"portfolio", counts->at("portfolio")}, {"probe", counts->at("probe")}};
+  const std::string path = POINTSMAN_SOURCE_DIR "/tests/data/verified_instructions.json";
+  if (std::getenv("POINTSMAN_REGENERATE") != nullptr) {
+    auto written = write_file(path, now.dump(1) + "\n");
+    ASSERT_TRUE(written) << written.error().message;
+    return;
+  }
+  auto text = read_file(path);
+  ASSERT_TRUE(text) << text.error().message;
+  const auto before = nlohmann::json::parse(*text);
+  // Another kernel's verifier counts otherwise; on the same one only our own code and the compiler change it.
+  const double tolerance = before.at("kernel") == now.at("kernel") ? 1.25 : 3;
+  for (const char* object : {"portfolio", "probe"}) {
+    for (const auto& [program, count] : now.at(object).items()) {
+      ASSERT_TRUE(before.at(object).contains(program)) << object << " has a new program " << program << ": ninja verified_baseline";
+      const double ratio = count.get<double>() / before.at(object).at(program).get<double>();
+      EXPECT_LT(ratio, tolerance) << object << ": " << program << " took " << before.at(object).at(program) << " instructions, now " << count;
+      EXPECT_GT(ratio, 1 / tolerance) << object << ": " << program << " took " << before.at(object).at(program) << " instructions, now " << count << ": ninja verified_baseline keeps the gain";
+      EXPECT_LT(count.get<int>(), 250'000) << "a quarter of what a kernel allows";
+    }
+    EXPECT_EQ(now.at(object).size(), before.at(object).size()) << object << " has lost a program: ninja verified_baseline";
+  }
+}
 
 TEST_F(PortfolioTest, EveryArmIsTakenAndReadBack) {
   auto trial = job({{"kind", "trial"}}, "trial");
