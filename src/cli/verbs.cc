@@ -19,6 +19,7 @@ void add_man(CLI::App& app, int& exit_code);
 void add_metrics(CLI::App& app, int& exit_code);
 void add_pin(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
+void add_trace(CLI::App& app, int& exit_code);
 void add_train(CLI::App& app, int& exit_code);
 
 namespace {
@@ -29,6 +30,7 @@ constexpr std::array kVerbs = {
     Verb{"train", "Train the agent's model from a matrix", add_train},
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
     Verb{"metrics", "What the kernel counts, live: 19 T_* features and more", add_metrics},
+    Verb{"trace", "Every process: arrival, first run, completion, CPU time", add_trace},
     Verb{"arms", "List the arms and the controllers", add_arms},
     Verb{"lab families", "List the families of workloads and their parameters", add_families},
     Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},
