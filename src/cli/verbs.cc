@@ -21,6 +21,7 @@ void add_pin(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
 void add_trace(CLI::App& app, int& exit_code);
 void add_train(CLI::App& app, int& exit_code);
+void add_variability(CLI::App& app, int& exit_code);
 
 namespace {
 constexpr std::array kVerbs = {
@@ -31,6 +32,7 @@ constexpr std::array kVerbs = {
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
     Verb{"metrics", "What the kernel counts, live: 19 T_* features and more", add_metrics},
     Verb{"trace", "Every process: arrival, first run, completion, CPU time", add_trace},
+    Verb{"variability", "What tables of measurements can show, and what is wrong with them", add_variability},
     Verb{"arms", "List the arms and the controllers", add_arms},
     Verb{"lab families", "List the families of workloads and their parameters", add_families},
     Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},
