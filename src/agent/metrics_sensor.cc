@@ -1,28 +1,22 @@
 #include "agent/metrics_sensor.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <cstring>
-
 namespace pointsman {
 
 Result<std::unique_ptr<MetricsSensor>> MetricsSensor::open(Options options) {
   auto probe = Probe::open();
   if (!probe) return fail(probe.error());
-  UniqueFd stat(::open((options.procfs + "/stat").c_str(), O_RDONLY | O_CLOEXEC));
-  if (!stat) return fail_errno("open " + options.procfs + "/stat");
-  auto sensor = std::unique_ptr<MetricsSensor>(new MetricsSensor(std::move(*probe), std::move(stat)));
-  sensor->busiest_cpu_ratio();  // the first reading has nothing to compare with
+  auto sensor = std::unique_ptr<MetricsSensor>(new MetricsSensor(std::move(*probe), make_cpu_collector({.procfs = options.procfs})));
+  // The first reading has nothing to compare with; a /proc/stat that cannot be read is told now, not in the loop.
+  if (auto first = sensor->busiest_ratio(SystemClock().now_ns()); !first) return fail(first.error());
   return sensor;
 }
 
 Result<Reading> MetricsSensor::read() {
   auto probe = probe_.read();
   if (!probe) return fail(probe.error());
-  Reading reading{.moment_ns = probe->moment_ns, .probe = probe->sums, .busiest_cpu_ratio = busiest_cpu_ratio(), .oldest_short_wait_ns = 0};
+  // A tick without it goes by the ratio before: only one rule looks at it, over seconds.
+  const auto busiest = busiest_ratio(probe->moment_ns);
+  Reading reading{.moment_ns = probe->moment_ns, .probe = probe->sums, .busiest_cpu_ratio = busiest ? *busiest : busiest_, .oldest_short_wait_ns = 0};
   // Worth a walk over the tasks only now and then: starvation is a matter of seconds.
   if (reading.moment_ns - oldest_read_ns_ >= 200 * kMillisecond) {
     auto oldest = probe_.oldest_wait();
@@ -35,40 +29,12 @@ Result<Reading> MetricsSensor::read() {
 }
 
 // /proc/stat counts in ticks of 10 ms, so the ratio is taken over at least 200 ms.
-double MetricsSensor::busiest_cpu_ratio() {
-  text_.resize(16384);
-  const ssize_t n = ::pread(stat_.get(), text_.data(), text_.size() - 1, 0);
-  if (n <= 0) return busiest_;
-  text_[static_cast<size_t>(n)] = '\0';
-  size_t cpu = 0;
-  double busiest = 0;
-  bool enough = true;
-  std::vector<Ticks> now;
-  for (const char* line = text_.c_str(); line; line = std::strchr(line, '\n') ? std::strchr(line, '\n') + 1 : nullptr) {
-    if (std::strncmp(line, "cpu", 3) != 0 || line[3] == ' ') continue;
-    const char* field = std::strchr(line, ' ');
-    int64_t value[8] = {};
-    for (int64_t& v : value) {
-      char* end = nullptr;
-      v = std::strtoll(field, &end, 10);
-      field = end;
-    }
-    int64_t total = 0;
-    for (const int64_t v : value) total += v;
-    now.push_back({.busy = total - value[3] - value[4], .total = total});
-    if (cpu < before_.size()) {
-      const int64_t span = total - before_[cpu].total;
-      enough = enough && span >= 20;
-      if (span > 0) busiest = std::max(busiest, static_cast<double>(now.back().busy - before_[cpu].busy) / static_cast<double>(span));
-    }
-    ++cpu;
-  }
-  if (before_.size() != now.size()) {
-    before_ = std::move(now);
-  } else if (enough) {
-    busiest_ = std::clamp(busiest, 0.0, 1.0);
-    before_ = std::move(now);
-  }
+Result<double> MetricsSensor::busiest_ratio(int64_t now_ns) {
+  if (before_ns_ != 0 && now_ns - before_ns_ < 200 * kMillisecond) return busiest_;
+  if (auto read = cpu_->collect(now_); !read) return fail(read.error());
+  if (before_ns_ != 0) busiest_ = busiest_cpu_ratio(before_, now_.cpu);
+  before_ns_ = now_ns;
+  std::swap(before_, now_.cpu);
   return busiest_;
 }
 

@@ -3,11 +3,10 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "agent/sensor.h"
 #include "base/clock.h"
-#include "base/unique_fd.h"
+#include "metrics/collector.h"
 #include "metrics/probe.h"
 
 namespace pointsman {
@@ -24,16 +23,14 @@ class MetricsSensor : public Sensor {
   [[nodiscard]] const Probe& probe() const { return probe_; }
 
  private:
-  struct Ticks {
-    int64_t busy = 0, total = 0;
-  };
-  MetricsSensor(Probe probe, UniqueFd stat) : probe_(std::move(probe)), stat_(std::move(stat)) {}
-  double busiest_cpu_ratio();
+  MetricsSensor(Probe probe, std::unique_ptr<Collector> cpu) : probe_(std::move(probe)), cpu_(std::move(cpu)) {}
+  Result<double> busiest_ratio(int64_t now_ns);
 
   Probe probe_;
-  UniqueFd stat_;
-  std::string text_;
-  std::vector<Ticks> before_;
+  std::unique_ptr<Collector> cpu_;
+  Snapshot now_;     // only its topic of CPUs is filled
+  CpuTopic before_;  // at before_ns_
+  int64_t before_ns_ = 0;
   double busiest_ = 0;
   int64_t oldest_read_ns_ = 0, oldest_short_wait_ns_ = 0;
 };

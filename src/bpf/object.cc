@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -174,6 +175,7 @@ Result<Unit> BpfObject::resize_map(const std::string& map, uint32_t entries) {
 Result<Unit> BpfObject::load() {
   Listen listen;
   if (const int r = bpf_object__load(object_.get()); r != 0) return fail_bpf("loading BPF object " + name_, -r, listen);
+  ::malloc_trim(0);  // the kernel's types, some 5 MB, were read for the loading only
   return Unit{};
 }
 

@@ -16,9 +16,12 @@ void add_lab_swap_bench(CLI::App& app, int& exit_code);
 void add_lab_trial(CLI::App& app, int& exit_code);
 void add_lab_verify(CLI::App& app, int& exit_code);
 void add_man(CLI::App& app, int& exit_code);
+void add_metrics(CLI::App& app, int& exit_code);
 void add_pin(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
+void add_trace(CLI::App& app, int& exit_code);
 void add_train(CLI::App& app, int& exit_code);
+void add_variability(CLI::App& app, int& exit_code);
 
 namespace {
 constexpr std::array kVerbs = {
@@ -27,6 +30,9 @@ constexpr std::array kVerbs = {
     Verb{"pin", "Hold an arm, or release it", add_pin},
     Verb{"train", "Train the agent's model from a matrix", add_train},
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
+    Verb{"metrics", "What the kernel counts, live: 19 T_* features and more", add_metrics},
+    Verb{"trace", "Every process: arrival, first run, completion, CPU time", add_trace},
+    Verb{"variability", "What tables of measurements can show, and what is wrong with them", add_variability},
     Verb{"arms", "List the arms and the controllers", add_arms},
     Verb{"lab families", "List the families of workloads and their parameters", add_families},
     Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},

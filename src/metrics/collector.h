@@ -32,6 +32,8 @@ std::unique_ptr<Collector> make_paging_collector(const Roots& roots);
 std::unique_ptr<Collector> make_disks_collector(const Roots& roots);
 std::unique_ptr<Collector> make_pressure_collector(const Roots& roots);
 std::unique_ptr<Collector> make_schedstat_collector(const Roots& roots);
+// Opens every thread's status: about 10 us each. Not among collectors(): only who asks for it pays.
+std::unique_ptr<Collector> make_walk_collector(const Roots& roots);
 // Without a probe (nullptr) it fails with `absent`.
 std::unique_ptr<Collector> make_probe_collector(const Probe* probe, std::string absent);
 

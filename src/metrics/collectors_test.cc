@@ -45,11 +45,62 @@ class Collectors : public testing::Test {
   FakeClock clock_;
 };
 
+std::string status_of(char state, int voluntary, int involuntary, int threads = 1) {
+  return "Name:\ta: b\nState:\t" + std::string(1, state) + " (whatever)\nThreads:\t" + std::to_string(threads) + "\nvoluntary_ctxt_switches:\t" + std::to_string(voluntary) +
+         "\nnonvoluntary_ctxt_switches:\t" + std::to_string(involuntary) + "\n";
+}
+
+TEST_F(Collectors, WalkAddsUpWhatItSawHappen) {
+  tree_.write("proc/10/status", status_of('S', 1000, 100));
+  tree_.write("proc/20/status", status_of('R', 50, 5, 2));
+  tree_.write("proc/20/task/20/status", status_of('R', 50, 5, 2));
+  tree_.write("proc/20/task/21/status", status_of('D', 7, 0, 2));
+  auto sampler = Sampler::open({.roots = tree_.roots(), .walk = true, .clock = &clock_});
+  ASSERT_TRUE(sampler);
+  WalkTopic walk = sampler->tick().walk;
+  EXPECT_EQ(walk.threads, 3u);
+  EXPECT_EQ(walk.sleeping, 1u);
+  EXPECT_EQ(walk.running, 1u);
+  EXPECT_EQ(walk.uninterruptible, 1u);
+  EXPECT_EQ(walk.voluntary, 0u) << "what was before the first walk is nobody's";
+
+  tree_.write("proc/10/status", status_of('S', 1010, 101));
+  tree_.write("proc/20/task/21/status", status_of('S', 9, 0, 2));
+  tree_.write("proc/30/status", status_of('S', 3, 2));  // born since
+  const Snapshot& skipped = sampler->tick({.walk = false});
+  EXPECT_TRUE(skipped.of(Topic::kWalk).skipped);
+  walk = sampler->tick().walk;
+  EXPECT_EQ(walk.voluntary, 10u + 2 + 3);
+  EXPECT_EQ(walk.involuntary, 1u + 2);
+  EXPECT_EQ(walk.born, 1u);
+
+  tree_.remove("proc/20");                                // ended: what it did is kept
+  tree_.write("proc/10/status", status_of('S', 4, 0));  // another process under the same number
+  walk = sampler->tick().walk;
+  EXPECT_EQ(walk.voluntary, 15u + 4);
+  EXPECT_EQ(walk.born, 2u);
+  EXPECT_EQ(walk.threads, 2u);
+}
+
+TEST_F(Collectors, WalkSaysWhichFileIsGarbled) {
+  tree_.write("proc/10/status", status_of('S', 1, 1));
+  tree_.write("proc/11/status", "State:\tS\nvoluntary_ctxt_switches:\tmany\nnonvoluntary_ctxt_switches:\t1\n");
+  auto sampler = Sampler::open({.roots = tree_.roots(), .walk = true, .clock = &clock_});
+  ASSERT_TRUE(sampler);
+  const TopicStatus status = sampler->tick().of(Topic::kWalk);
+  EXPECT_FALSE(status.ok);
+  EXPECT_NE(status.trouble.find("11/status: expected State and both counts"), std::string::npos) << status.trouble;
+  tree_.remove("proc/10");
+  tree_.remove("proc/11");
+  EXPECT_NE(sampler->tick().of(Topic::kWalk).trouble.find("no readable PID/status"), std::string::npos);
+}
+
 TEST_F(Collectors, ReadEveryTopic) {
   Sampler sampler = open();
   const Snapshot& s = sampler.tick();
   for (int i = 0; i < kTopics; ++i) {
     const auto topic = static_cast<Topic>(i);
+    if (topic == Topic::kWalk) continue;  // not asked for
     EXPECT_EQ(s.of(topic).ok, topic != Topic::kProbe) << name_of(topic) << ": " << s.of(topic).trouble;
   }
   EXPECT_EQ(s.of(Topic::kProbe).trouble, "no probe in this test");
@@ -199,7 +250,7 @@ TEST_F(Collectors, SurviveGarbage) {
       EXPECT_EQ(status.ok, status.trouble.empty()) << "seed " << kSeed;
       refused += status.ok ? 0 : 1;
     }
-    const auto metrics = seed_metrics(std::span(seen).last(std::min<size_t>(seen.size(), 1 + rng.below(4))));
+    const auto metrics = evaluate_metrics(std::span(seen).last(std::min<size_t>(seen.size(), 1 + rng.below(4))));
     for (const auto& m : metrics) {
       for (const auto& value : {m.avg, m.delta, m.rate, m.pct_change}) {
         ASSERT_TRUE(!value || std::isfinite(*value)) << m.spec->name << " round " << round << " seed " << kSeed;

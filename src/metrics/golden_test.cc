@@ -5,8 +5,10 @@
 #include <vector>
 
 #include "base/file.h"
+#include "metrics/catalogue_page.h"
 #include "metrics/fake_tree.h"
 #include "metrics/print.h"
+#include "metrics/seed_columns.h"
 #include "metrics/sampler.h"
 
 namespace pointsman {
@@ -40,8 +42,7 @@ std::vector<Snapshot> sample_tree() {
   return out;
 }
 
-void compare(const std::string& file, const std::string& text) {
-  const std::string path = kData + "/" + file;
+void compare_path(const std::string& path, const std::string& text) {
   if (std::getenv("POINTSMAN_REGENERATE") != nullptr) {
     const auto written = write_file(path, text);
     ASSERT_TRUE(written) << written.error().message;
@@ -52,15 +53,40 @@ void compare(const std::string& file, const std::string& text) {
   EXPECT_EQ(text, *golden) << "if this change is wanted: ninja golden";
 }
 
+void compare(const std::string& file, const std::string& text) { compare_path(kData + "/" + file, text); }
+
 TEST(Golden, TableOfTheFakeTree) {
   const auto snapshots = sample_tree();
-  compare("metrics.golden.txt", to_table(seed_metrics(snapshots), snapshots));
+  compare("metrics.golden.txt", to_table(evaluate_metrics(snapshots), snapshots));
 }
 
 TEST(Golden, JsonOfTheFakeTree) {
   const auto snapshots = sample_tree();
-  compare("metrics.golden.json", to_json(seed_metrics(snapshots), snapshots).dump(1) + "\n");
+  compare("metrics.golden.json", to_json(evaluate_metrics(snapshots), snapshots).dump(1) + "\n");
 }
+
+TEST(Golden, CsvOfTheFakeTree) {
+  const auto snapshots = sample_tree();
+  const auto metrics = evaluate_metrics(snapshots);
+  const CsvOptions options{.per_cpu = true};
+  compare("metrics.golden.csv", csv_header(metrics, snapshots, options) + csv_row(metrics, snapshots, options));
+}
+
+TEST(Golden, PrometheusOfTheFakeTree) {
+  const auto snapshots = sample_tree();
+  compare("metrics.golden.prom", to_prometheus(evaluate_metrics(snapshots), snapshots, {.per_cpu = true}));
+}
+
+TEST(Golden, SeedColumnsOfTheFakeTree) {
+  const auto snapshots = sample_tree();
+  std::string text;
+  for (const SeedColumn& c : seed_columns(evaluate_metrics(snapshots), snapshots)) {
+    text += fmt::format("{} {} {} | {}\n", c.name, c.value ? fmt::format("{:.6g}", *c.value) : "-", c.normalized ? fmt::format("{:.6g}", *c.normalized) : "-", c.wrong);
+  }
+  compare("seed_columns.golden.txt", text);
+}
+
+TEST(Golden, DocumentationIsWhatTheCatalogueSays) { compare_path(POINTSMAN_SOURCE_DIR "/docs/metrics.md", catalogue_page()); }
 
 }  // namespace
 }  // namespace pointsman

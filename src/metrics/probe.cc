@@ -51,12 +51,17 @@ bool copy_undisturbed(const pm_cpu& from, pm_cpu& to) {
 
 }  // namespace
 
-Result<Probe> Probe::open() {
+Result<Probe> Probe::open(const ProbeOptions& options) {
   auto object = BpfObject::open("probe", {probe_bpf_start, probe_bpf_end});
   if (!object) return fail(object.error());
   const int possible = libbpf_num_possible_cpus();
   if (possible <= 0) return fail(ErrorCode::kIo, "counting this machine's CPUs: {}", std::strerror(-possible));
   if (auto done = object->resize_map("cpus", static_cast<uint32_t>(possible)); !done) return fail(done.error());
+  if (options.states) {
+    if (auto done = object->set_rodata("count_states", true); !done) return fail(done.error());
+  } else if (auto done = object->leave_out("seed_states"); !done) {
+    return fail(done.error());
+  }
   if (auto done = object->load(); !done) {
     const Error& error = done.error();
     if (error.code != ErrorCode::kPermissionDenied) return fail(error);
@@ -76,6 +81,9 @@ Result<Probe> Probe::open() {
     probe.links_.push_back(std::move(*link));
   }
   if (auto seeded = probe.seed(); !seeded) return fail(seeded.error());
+  if (options.states) {
+    if (auto seeded = probe.seed_states(); !seeded) return fail(seeded.error());
+  }
   if (auto reading = probe.read(); !reading) return fail(reading.error());
   return probe;
 }
@@ -85,7 +93,9 @@ Probe::Probe(Probe&& other) noexcept
       links_(std::move(other.links_)),
       cpus_(std::exchange(other.cpus_, nullptr)),
       possible_(other.possible_),
-      online_(other.online_) {}
+      online_(other.online_),
+      states_(other.states_),
+      before_(other.before_) {}
 
 Probe& Probe::operator=(Probe&& other) noexcept {
   std::swap(object_, other.object_);
@@ -93,6 +103,8 @@ Probe& Probe::operator=(Probe&& other) noexcept {
   std::swap(cpus_, other.cpus_);
   std::swap(possible_, other.possible_);
   std::swap(online_, other.online_);
+  std::swap(states_, other.states_);
+  std::swap(before_, other.before_);
   return *this;
 }
 
@@ -120,6 +132,15 @@ Result<Unit> Probe::seed() {
   return Unit{};
 }
 
+Result<Unit> Probe::seed_states() {
+  auto program = object_.program_fd("seed_states");
+  if (!program) return fail(program.error());
+  auto ran = object_.run(*program, std::as_writable_bytes(std::span(&before_, 1)));
+  if (!ran) return fail(ran.error());
+  states_ = true;
+  return Unit{};
+}
+
 Result<ProbeReading> Probe::read() const {
   Words total{};
   ProbeReading out;
@@ -133,6 +154,13 @@ Result<ProbeReading> Probe::read() const {
     for (size_t i = 0; i < words.size(); ++i) total[i] += words[i];
   }
   out.sums = std::bit_cast<pm_probe>(total);
+  const auto add = [&](pm_s64& level, pm_u64& moment_ns, pm_s64 before) {
+    level += before;
+    moment_ns += static_cast<pm_u64>(before) * before_.moment_ns;
+  };
+  add(out.sums.alive, out.sums.alive_moment_ns, before_.alive);
+  add(out.sums.uninterruptible, out.sums.uninterruptible_moment_ns, before_.uninterruptible);
+  add(out.sums.io_blocked, out.sums.io_blocked_moment_ns, before_.io_blocked);
   return out;
 }
 

@@ -28,9 +28,13 @@ struct ProbeProgram {
   uint32_t bytes = 0;                  // of machine code
 };
 
+struct ProbeOptions {
+  bool states = false;  // keep the levels of threads alive, uninterruptible and blocked by I/O too; costs some ns a switch
+};
+
 class Probe {
  public:
-  static Result<Probe> open();
+  static Result<Probe> open(const ProbeOptions& options = {});
   Probe(Probe&& other) noexcept;
   Probe& operator=(Probe&& other) noexcept;
   ~Probe();
@@ -39,18 +43,22 @@ class Probe {
   Result<ProbeReading> read() const;
   // The oldest wait for a CPU that is under way, by a walk over all threads: about 0.1 us each.
   Result<pm_oldest> oldest_wait() const;
+  [[nodiscard]] bool has_states() const { return states_; }
   [[nodiscard]] int cpus() const { return online_; }  // on line when it was opened
   Result<std::vector<ProbeProgram>> programs() const;
 
  private:
   explicit Probe(BpfObject object) : object_(std::move(object)) {}
   Result<Unit> seed();
+  Result<Unit> seed_states();
 
   BpfObject object_;
   std::vector<BpfLink> links_;
   const pm_cpu* cpus_ = nullptr;
   size_t possible_ = 0;
   int online_ = 1;
+  bool states_ = false;
+  pm_states before_{};  // what was there when the programs were attached
 };
 
 }  // namespace pointsman

@@ -14,7 +14,7 @@ class ProbeCollector : public Collector {
     if (probe_ == nullptr) return fail(ErrorCode::kUnsupported, "{}", absent_);
     auto reading = probe_->read();
     if (!reading) return fail(reading.error());
-    snapshot.probe = {.moment_ns = reading->moment_ns, .sums = reading->sums};
+    snapshot.probe = {.moment_ns = reading->moment_ns, .sums = reading->sums, .states = probe_->has_states()};
     return Unit{};
   }
 

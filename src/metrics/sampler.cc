@@ -22,14 +22,21 @@ Result<Sampler> Sampler::open(const SamplerOptions& options) {
   }
   for (const MakeCollector make : collectors()) sampler.collectors_.push_back(make(options.roots));
   sampler.collectors_.push_back(make_probe_collector(options.probe, options.probe_absent));
+  if (options.walk) {
+    sampler.collectors_.push_back(make_walk_collector(options.roots));
+  } else {
+    sampler.snapshot_.of(Topic::kWalk) = {.ok = false, .skipped = true, .duration_ns = 0, .trouble = "no walk over the threads was asked for"};
+  }
   return sampler;
 }
 
-const Snapshot& Sampler::tick() {
+const Snapshot& Sampler::tick(const TickOptions& options) {
   snapshot_.taken_ns = clock_->now_ns();
   int64_t before_ns = snapshot_.taken_ns;
   for (const auto& collector : collectors_) {
     TopicStatus& status = snapshot_.of(collector->topic());
+    status.skipped = collector->topic() == Topic::kWalk && !options.walk;
+    if (status.skipped) continue;
     auto done = collector->collect(snapshot_);
     const int64_t after_ns = clock_->now_ns();
     status.duration_ns = after_ns - before_ns;

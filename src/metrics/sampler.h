@@ -13,6 +13,7 @@ namespace pointsman {
 
 struct SamplerOptions {
   Roots roots;
+  bool walk = false;  // over all threads, for what only the probe knows better
   const Probe* probe = nullptr;                      // borrowed; nullptr: none
   std::string probe_absent = "no probe was asked for";  // the reason to tell then
   const Clock* clock = nullptr;                      // borrowed; nullptr: the system's
@@ -23,8 +24,12 @@ class Sampler {
   // Errors: kNotFound when the procfs root holds not even `stat`: that is no /proc.
   static Result<Sampler> open(const SamplerOptions& options);
 
+  struct TickOptions {
+    bool walk = true;  // false: leave the walk out of this tick
+  };
   // Valid, and unchanged, until the next tick; copy what must last longer.
-  const Snapshot& tick();
+  const Snapshot& tick(const TickOptions& options);
+  const Snapshot& tick() { return tick(TickOptions{}); }
 
  private:
   explicit Sampler(const Clock* clock) : clock_(clock) {}

@@ -14,6 +14,7 @@ std::string_view name_of(Topic topic) {
     case Topic::kPressure: return "pressure";
     case Topic::kSchedstat: return "schedstat";
     case Topic::kProbe: return "probe";
+    case Topic::kWalk: return "walk";
   }
   return "?";
 }

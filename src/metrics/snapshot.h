@@ -12,12 +12,13 @@
 
 namespace pointsman {
 
-enum class Topic { kCpu, kLoad, kMemory, kPaging, kDisks, kPressure, kSchedstat, kProbe };
-inline constexpr int kTopics = 8;
+enum class Topic { kCpu, kLoad, kMemory, kPaging, kDisks, kPressure, kSchedstat, kProbe, kWalk };
+inline constexpr int kTopics = 9;
 std::string_view name_of(Topic topic);
 
 struct TopicStatus {
   bool ok = false;
+  bool skipped = false;  // not looked at in this tick, on purpose
   int64_t duration_ns = 0;
   std::string trouble;  // when not ok: what failed, and what would help
 };
@@ -76,6 +77,15 @@ struct SchedstatTopic {
 struct ProbeTopic {
   int64_t moment_ns = 0;
   pm_probe sums{};
+  bool states = false;  // the levels of threads alive and asleep are kept
+};
+
+// From a walk over all threads. Switches are those that were seen to happen: what a thread had done before its first walk is not among them, unless it was born
+// since the walk before. What happens between a thread's last walk and its end is missed, and so are threads that live between two walks.
+struct WalkTopic {
+  uint64_t voluntary = 0, involuntary = 0;  // switches since the first walk
+  uint64_t born = 0;                        // threads met for the first time, since the first walk
+  uint64_t threads = 0, running = 0, sleeping = 0, uninterruptible = 0;  // now, by state: R, S, D
 };
 
 struct Snapshot {
@@ -90,6 +100,7 @@ struct Snapshot {
   PressureTopic pressure;
   SchedstatTopic schedstat;
   ProbeTopic probe;
+  WalkTopic walk;
 
   [[nodiscard]] const TopicStatus& of(Topic topic) const { return status[static_cast<size_t>(topic)]; }
   [[nodiscard]] TopicStatus& of(Topic topic) { return status[static_cast<size_t>(topic)]; }

@@ -15,10 +15,15 @@
 char _license[] SEC("license") = "GPL";
 
 #define PF_KTHREAD 0x00200000
+#define TASK_UNINTERRUPTIBLE 0x00000002
 #define TASK_DEAD 0x00000080
+#define TASK_NOLOAD 0x00000400
 #define FIRST_FAIR_PRIO 100
 #define NICE_0_PRIO 120
 #define MOST_US (1ull << 30) /* 18 minutes: keeps sums of squares from overflowing */
+
+// Whether to keep the levels of threads alive and asleep too. Constant when loaded: without it the kernel drops that code.
+const volatile bool count_states = false;
 
 // One element a CPU, mapped into the reader: it costs no system call and lets the reader tell a disturbed copy. The loader sets the size.
 struct {
@@ -40,7 +45,11 @@ struct task_state {
   u8 woken;            // the wait under way began with a wake-up or fork
   u8 in_burst;         // the beginning of the burst under way was seen
   u8 newborn;          // has not run yet
+  u32 life;            // LIFE_*
+  u32 sleep;           // SLEEP_*: how it is counted as asleep
 };
+enum { LIFE_UNKNOWN = 0, LIFE_COUNTED = 1, LIFE_OVER = 2 };
+enum { SLEEP_UNINTERRUPTIBLE = 1, SLEEP_IO = 2 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -104,6 +113,34 @@ static __always_inline void stops_runnable(struct pm_probe *sums, struct task_st
   sums->runnable_moment_ns -= now;
 }
 
+static __always_inline void lives(struct pm_probe *sums, struct task_state *s, u64 now) {
+  if (__sync_val_compare_and_swap(&s->life, LIFE_UNKNOWN, LIFE_COUNTED) != LIFE_UNKNOWN) return;
+  sums->alive++;
+  sums->alive_moment_ns += now;
+}
+
+static __always_inline void dies(struct pm_probe *sums, struct task_state *s, u64 now) {
+  if (__sync_lock_test_and_set(&s->life, LIFE_OVER) != LIFE_COUNTED) return;
+  sums->alive--;
+  sums->alive_moment_ns -= now;
+}
+
+static __always_inline u32 sleep_of(struct task_struct *task, u32 state, bool kernel) {
+  u32 sleep = BPF_CORE_READ_BITFIELD(task, in_iowait) ? SLEEP_IO : 0;
+  if (!kernel && (state & TASK_UNINTERRUPTIBLE) && !(state & TASK_NOLOAD)) sleep |= SLEEP_UNINTERRUPTIBLE;
+  return sleep;
+}
+
+static __always_inline void sleeps_as(struct pm_probe *sums, struct task_state *s, u32 sleep, u64 now) {
+  u32 before = __sync_lock_test_and_set(&s->sleep, sleep);
+  if (before == sleep) return;
+  s64 disk = !!(sleep & SLEEP_UNINTERRUPTIBLE) - !!(before & SLEEP_UNINTERRUPTIBLE), io = !!(sleep & SLEEP_IO) - !!(before & SLEEP_IO);
+  sums->uninterruptible += disk;
+  sums->uninterruptible_moment_ns += disk * now;
+  sums->io_blocked += io;
+  sums->io_blocked_moment_ns += io * now;
+}
+
 static __always_inline void ends_burst(struct pm_probe *sums, struct task_state *s, u64 cpu_ns) {
   if (!s->in_burst) return;
   s->in_burst = 0;
@@ -129,8 +166,9 @@ static __always_inline void exits(struct pm_probe *sums, struct task_struct *p, 
   enter_hist(sums->tat_hist, tat);
 }
 
-static __always_inline void leaves_cpu(struct pm_probe *sums, struct task_struct *p, bool sleeps, bool dead, u64 now) {
+static __always_inline void leaves_cpu(struct pm_probe *sums, struct task_struct *p, bool sleeps, u32 state, u64 now) {
   if (p->pid == 0) return;
+  bool dead = sleeps && (state & TASK_DEAD);
   bool counted = !of_kernel(p) && fair(p);
   if (counted) {
     if (sleeps)
@@ -142,7 +180,12 @@ static __always_inline void leaves_cpu(struct pm_probe *sums, struct task_struct
       sums->other_voluntary++;
     else
       sums->other_involuntary++;
-    if (p->flags & PF_KTHREAD) return;
+    if (p->flags & PF_KTHREAD) {
+      u32 sleep = count_states && sleeps ? sleep_of(p, state, true) : 0;
+      struct task_state *s = sleep ? state_of(p, true) : NULL;
+      if (s) sleeps_as(sums, s, sleep, now);
+      return;
+    }
   }
   struct task_state *s = state_of(p, counted);
   if (!s) {
@@ -159,6 +202,12 @@ static __always_inline void leaves_cpu(struct pm_probe *sums, struct task_struct
   }
   stops_runnable(sums, s, now);
   s->ready_at_ns = 0;
+  if (count_states) {
+    if (dead)
+      dies(sums, s, now);
+    else
+      sleeps_as(sums, s, sleep_of(p, state, false), now);
+  }
   if (!counted) {
     s->in_burst = 0;
     return;
@@ -202,6 +251,10 @@ static __always_inline void takes_cpu(struct pm_cpu *cpu, u32 id, struct task_st
   if (s->last_cpu && s->last_cpu != id + 1) sums->migrations++;
   s->last_cpu = id + 1;
   becomes_runnable(sums, s, now);
+  if (count_states) {
+    lives(sums, s, now);
+    sleeps_as(sums, s, 0, now);  // only of one whose wake-up nobody was told of
+  }
   if (s->ready_at_ns) {
     u64 wait = now - s->ready_at_ns;
     s->ready_at_ns = 0;
@@ -240,8 +293,7 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
   else if (cpu->running.kind != PM_UNKNOWN)
     cpu->sums.unseen++;
   pm_accrue(&cpu->sums, &cpu->running, now);
-  bool sleeps = !preempt && prev_state;
-  leaves_cpu(&cpu->sums, prev, sleeps, sleeps && (prev_state & TASK_DEAD), now);
+  leaves_cpu(&cpu->sums, prev, !preempt && prev_state, prev_state, now);
   takes_cpu(cpu, id, next, now);
   end(cpu);
   return 0;
@@ -249,7 +301,15 @@ int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_stru
 
 SEC("tp_btf/sched_wakeup")
 int BPF_PROG(on_wakeup, struct task_struct *p) {
-  if (of_kernel(p) || !fair(p)) return 0;
+  if (of_kernel(p) || !fair(p)) {
+    struct task_state *s = count_states ? state_of(p, false) : NULL;
+    if (!s || !s->sleep) return 0;
+    struct pm_cpu *cpu = begin(bpf_get_smp_processor_id());
+    if (!cpu) return 0;
+    sleeps_as(&cpu->sums, s, 0, bpf_ktime_get_ns());
+    end(cpu);
+    return 0;
+  }
   struct task_state *s = state_of(p, true);
   bool slept_unseen = false;
   if (s && s->runnable) {
@@ -262,6 +322,7 @@ int BPF_PROG(on_wakeup, struct task_struct *p) {
   if (s) {
     u64 now = bpf_ktime_get_ns();
     if (slept_unseen) stops_runnable(&cpu->sums, s, now);
+    if (count_states) sleeps_as(&cpu->sums, s, 0, now);
     waits_from(&cpu->sums, s, p->se.sum_exec_runtime, now);
   } else {
     cpu->sums.lost++;
@@ -278,8 +339,10 @@ int BPF_PROG(on_fork, struct task_struct *p) {
   if (!cpu) return 0;
   cpu->sums.forks++;
   if (s) {
+    u64 now = bpf_ktime_get_ns();
     s->newborn = 1;
-    waits_from(&cpu->sums, s, 0, bpf_ktime_get_ns());
+    if (count_states) lives(&cpu->sums, s, now);
+    waits_from(&cpu->sums, s, 0, now);
   } else {
     cpu->sums.lost++;
   }
@@ -299,6 +362,35 @@ int seed(void *ctx) {
 
 extern void bpf_rcu_read_lock(void) __ksym;
 extern void bpf_rcu_read_unlock(void) __ksym;
+
+// Run once after the attachment, before anyone reads. What it counts goes to the reader, not into the sums of a CPU whose programs may interrupt it. A thread that
+// wakes up between our look and our mark is counted as asleep until it runs, which it is about to.
+SEC("syscall")
+int seed_states(struct pm_states *out) {
+  struct task_struct *p;
+  u64 now = bpf_ktime_get_ns();
+  s64 alive = 0, uninterruptible = 0, io = 0;
+  bpf_rcu_read_lock();
+  bpf_for_each(task, p, NULL, BPF_TASK_ITER_ALL_THREADS) {
+    if (!p->pid || p->exit_state || (p->__state & TASK_DEAD)) continue;
+    bool kernel = of_kernel(p);
+    if (!kernel && !fair(p)) continue;
+    u32 state = p->__state, sleep = state ? sleep_of(p, state, kernel) : 0;
+    if (kernel && !sleep) continue;
+    struct task_state *s = state_of(p, true);
+    if (!s) continue;
+    if (!kernel && __sync_val_compare_and_swap(&s->life, LIFE_UNKNOWN, LIFE_COUNTED) == LIFE_UNKNOWN) alive++;
+    if (!sleep || __sync_val_compare_and_swap(&s->sleep, 0, sleep)) continue;
+    if (sleep & SLEEP_UNINTERRUPTIBLE) uninterruptible++;
+    if (sleep & SLEEP_IO) io++;
+  }
+  bpf_rcu_read_unlock();
+  out->moment_ns = now;
+  out->alive = alive;
+  out->uninterruptible = uninterruptible;
+  out->io_blocked = io;
+  return 0;
+}
 
 // Walks all threads for the oldest wait under way: sums learn of a wait when it ends, and a task that starves has none.
 SEC("syscall")

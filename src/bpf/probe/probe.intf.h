@@ -43,6 +43,9 @@ struct pm_probe {
   pm_s64 runnable;
   // Sum of delta * time, modulo 2^64. The time integral of `runnable` from load to T is T * runnable - this, modulo 2^64: exact over any window.
   pm_u64 runnable_moment_ns;
+  // In the same manner, kept only when the reader asked for states: threads alive; asleep in state D; asleep in io_schedule (there the kernel's threads count too).
+  pm_s64 alive, uninterruptible, io_blocked;
+  pm_u64 alive_moment_ns, uninterruptible_moment_ns, io_blocked_moment_ns;
   pm_u64 lost;    // events without task storage
   pm_u64 unseen;  // switches of which the kernel told nobody: some virtual machines hide their own agent's threads when they go to sleep
   pm_u64 burst_hist[PM_HIST_BUCKETS];
@@ -71,6 +74,12 @@ struct pm_cpu {
 // The argument of the program `oldest_wait`. Short is a task whose last burst was <= 5 ms; tasks that have not slept yet are not known to be.
 struct pm_oldest {
   pm_u64 short_wait_ns, wait_ns;
+};
+
+// The argument of the program `seed_states`: what was alive and asleep before the probe was attached, all at one moment.
+struct pm_states {
+  pm_u64 moment_ns;
+  pm_s64 alive, uninterruptible, io_blocked;
 };
 
 PM_INLINE pm_u64 pm_least(pm_u64 a, pm_u64 b) { return a < b ? a : b; }

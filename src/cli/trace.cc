@@ -1,0 +1,353 @@
+// pointsman trace: every process of a command, a cgroup or the whole system: when it came, first ran and ended, and with how much CPU time.
+#include <fcntl.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/unique_fd.h"
+#include "cli/verb.h"
+#include "metrics/sampler.h"
+#include "metrics/tracer.h"
+#include "report/describe.h"
+#include "report/perfetto.h"
+#include "report/process_table.h"
+
+namespace pointsman {
+
+namespace {
+
+struct Options {
+  double duration_s = 0;
+  bool system = false, csv = false;
+  std::string cgroup, sort = "T_Arrival", perfetto;
+  pid_t pid = 0;
+  size_t top = 0;
+  std::vector<std::string> where, describe, command;
+  JsonOption json;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+void on_signal(int) { interrupted = 1; }
+
+// The command, from its fork to the moment that it was waited for.
+class Command {
+ public:
+  // Where its standard output goes: to standard error when ours is for a program.
+  static Result<Command> start(const std::vector<std::string>& words, bool output_to_errors) {
+    int pipe[2];
+    if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno("pipe");
+    UniqueFd from(pipe[0]), to(pipe[1]);
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    Command out;
+    out.pid_ = ::fork();
+    if (out.pid_ < 0) return fail_errno("fork");
+    if (out.pid_ == 0) {
+      if (output_to_errors) ::dup2(STDERR_FILENO, STDOUT_FILENO);
+      ::execvp(argv[0], argv.data());
+      const int why = errno;
+      if (::write(to.get(), &why, sizeof(why)) < 0) ::_exit(127);
+      ::_exit(127);
+    }
+    to.reset();
+    int why = 0;
+    if (::read(from.get(), &why, sizeof(why)) == static_cast<ssize_t>(sizeof(why))) {
+      ::waitpid(out.pid_, nullptr, 0);
+      return fail(why == ENOENT ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied, "cannot run {}: {}", words.front(), std::strerror(why));
+    }
+    out.ended_.reset(static_cast<int>(::syscall(SYS_pidfd_open, out.pid_, 0)));
+    return out;
+  }
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // True when it has ended; waits for that at most so long.
+  bool wait(int milliseconds) {
+    if (done_) return true;
+    pollfd one{.fd = ended_.get(), .events = POLLIN, .revents = 0};
+    if (ended_) ::poll(&one, 1, milliseconds);
+    done_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;
+    return done_;
+  }
+  // As a shell tells it; -1 while it runs.
+  [[nodiscard]] int exit_code() const { return !done_ ? -1 : WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_); }
+
+ private:
+  pid_t pid_ = -1;
+  int status_ = 0;
+  bool done_ = false;
+  UniqueFd ended_;
+};
+
+report::ProcessRow row_of(const TracedProcess& process) {
+  const pm_process& p = process.sums;
+  const auto seconds = [](uint64_t ns) { return static_cast<double>(ns) / 1e9; };
+  report::ProcessRow row{.pid = process.pid, .parent = static_cast<int64_t>(p.parent), .command = process.command};
+  row.arrival_s = seconds(p.arrival_ns);
+  if (p.first_cpu_ns != 0) row.first_cpu_s = seconds(p.first_cpu_ns);
+  row.cpu_s = seconds(p.cpu_ns);
+  row.run_delay_s = seconds(p.wait_ns);
+  row.voluntary = p.voluntary;
+  row.involuntary = p.involuntary;
+  row.threads = p.threads;
+  if (p.completion_ns != 0) {
+    row.completion_s = seconds(p.completion_ns);
+    row.exit_code = (p.exit_code & 0x7f) != 0 ? 128 + (p.exit_code & 0x7f) : p.exit_code >> 8 & 0xff;
+  }
+  return row;
+}
+
+int64_t boot_offset_ns() {
+  timespec boot{}, monotonic{};
+  ::clock_gettime(CLOCK_BOOTTIME, &boot);
+  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
+  return (boot.tv_sec - monotonic.tv_sec) * kSecond + boot.tv_nsec - monotonic.tv_nsec;
+}
+
+std::string_view name_of(const char (&comm)[PM_COMM]) { return {comm, ::strnlen(comm, PM_COMM)}; }
+
+void add(report::PerfettoFile& file, const pm_event& e) {
+  const report::PerfettoFile::Task before{.tid = e.prev, .tgid = static_cast<int32_t>(e.prev_tgid), .priority = e.prev_prio, .name = name_of(e.prev_comm)};
+  const report::PerfettoFile::Task after{.tid = e.next, .tgid = static_cast<int32_t>(e.next_tgid), .priority = e.next_prio, .name = name_of(e.next_comm)};
+  const auto at_ns = static_cast<int64_t>(e.at_ns);
+  if (e.kind == PM_SWITCH) {
+    file.add(report::PerfettoFile::Switch{
+        .at_ns = at_ns, .cpu = e.cpu, .from = before, .to = after, .state = e.prev_state & ~PM_PREEMPTED, .preempted = (e.prev_state & PM_PREEMPTED) != 0});
+  } else {
+    file.add(report::PerfettoFile::Wake{.at_ns = at_ns, .cpu = e.cpu, .target = e.target, .by = before, .woken = after, .newborn = e.kind == PM_NEW});
+  }
+}
+
+// What stands beside the lanes: which scheduler was in charge, and how the machine was doing.
+class Tracks {
+ public:
+  static Result<Tracks> open() {
+    auto sampler = Sampler::open({});
+    if (!sampler) return fail(sampler.error());
+    return Tracks(std::move(*sampler));
+  }
+  void tick(report::PerfettoFile& file) {
+    auto state = read_file("/sys/kernel/sched_ext/state");
+    std::string scheduler = "eevdf";
+    if (state && state->starts_with("enabled")) {
+      auto ops = read_file("/sys/kernel/sched_ext/root/ops");
+      scheduler = ops ? ops->substr(0, ops->find('\n')) : "sched_ext";
+    }
+    Snapshot now = sampler_.tick();
+    if (scheduler != scheduler_) {
+      file.set_slice("scheduler", now.taken_ns, scheduler);
+      scheduler_ = scheduler;
+    }
+    if (before_.taken_ns != 0) {
+      const Snapshot both[] = {before_, now};
+      for (const MetricValue& m : evaluate_metrics(both)) {
+        const bool wanted = m.spec->unit == "percent" || m.spec->unit == "threads" || m.spec->name.starts_with("psi_");
+        if (wanted && m.spec->kind != MetricKind::kCounter && m.avg) file.add_counter(m.spec->name, now.taken_ns, *m.avg);
+      }
+    }
+    before_ = std::move(now);
+  }
+  void end(report::PerfettoFile& file, int64_t now_ns) const { file.set_slice("scheduler", now_ns, ""); }
+
+ private:
+  explicit Tracks(Sampler sampler) : sampler_(std::move(sampler)) {}
+  Sampler sampler_;
+  Snapshot before_;
+  std::string scheduler_;
+};
+
+struct Wanted {
+  report::ProcessOrder order;
+  std::vector<report::ProcessFilter> filters;
+  std::vector<std::string> described;
+};
+Result<Wanted> parse(const Options& options) {
+  Wanted out;
+  auto order = report::ProcessOrder::parse(options.sort);
+  if (!order) return fail(order.error());
+  out.order = *order;
+  for (const std::string& text : options.where) {
+    auto filter = report::ProcessFilter::parse(text);
+    if (!filter) return fail(filter.error());
+    out.filters.push_back(std::move(*filter));
+  }
+  for (const std::string& name : options.describe) {
+    if (name == "all") {
+      for (const std::string& column : report::process_columns()) {
+        if (report::is_number_column(column) && column != "PID" && column != "parent" && column != "exit_code") out.described.push_back(column);
+      }
+    } else {
+      if (auto values = report::process_values({}, name); !values) return fail(values.error());
+      out.described.push_back(name);
+    }
+  }
+  return out;
+}
+
+Result<Unit> trace(const Options& options, int& command_exit) {
+  auto wanted = parse(options);
+  if (!wanted) return fail(wanted.error());
+  const int scopes = (options.system ? 1 : 0) + (options.cgroup.empty() ? 0 : 1) + (options.pid != 0 ? 1 : 0);
+  if (scopes > 1) return fail(ErrorCode::kInvalidArgument, "only one of --system, --cgroup and --pid");
+  TracerOptions tracer_options{.events = !options.perfetto.empty()};
+  if (!options.cgroup.empty()) {
+    tracer_options.scope = TracerOptions::Scope::kCgroup;
+    tracer_options.cgroup = options.cgroup.starts_with("/sys/") ? options.cgroup : "/sys/fs/cgroup/" + options.cgroup;
+  } else if (options.pid != 0) {
+    tracer_options.scope = TracerOptions::Scope::kTree;
+    tracer_options.root = options.pid;
+  } else if (!options.command.empty() && !options.system) {
+    tracer_options.scope = TracerOptions::Scope::kTree;
+    tracer_options.root = ::getpid();  // so that the command's fork is seen too
+  }
+  std::optional<report::PerfettoFile> perfetto;
+  if (!options.perfetto.empty()) {
+    auto file = report::PerfettoFile::open(options.perfetto, boot_offset_ns());
+    if (!file) return fail(file.error());
+    perfetto.emplace(std::move(*file));
+  }
+  auto tracer = Tracer::open(tracer_options);
+  if (!tracer) return fail(tracer.error());
+  std::optional<Tracks> tracks;
+  if (perfetto) {
+    auto opened = Tracks::open();
+    if (!opened) return fail(opened.error());
+    tracks.emplace(std::move(*opened));
+  }
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+
+  SystemClock clock;
+  const auto wanted_json = options.json.emit();
+  const bool data_on_output = options.csv || (wanted_json.json && (wanted_json.json_file.empty() || wanted_json.json_file == "-"));
+  const int64_t start_ns = clock.now_ns();
+  std::optional<Command> command;
+  if (!options.command.empty()) {
+    auto started = Command::start(options.command, data_on_output);
+    if (!started) return fail(started.error());
+    command.emplace(std::move(*started));
+  }
+  constexpr int64_t kTickNs = 50 * kMillisecond;
+  const int64_t end_ns = options.duration_s > 0 ? start_ns + static_cast<int64_t>(options.duration_s * 1e9) : INT64_MAX;
+  std::vector<TracedProcess> processes;
+  const auto take = [&](bool all) -> Result<Unit> {
+    if (perfetto) {
+      if (auto read = tracer->read_events([&](const pm_event& e) { add(*perfetto, e); }); !read) return read;
+    }
+    return tracer->drain(processes, {.all = all});
+  };
+  int64_t tracks_due_ns = start_ns;
+  while (interrupted == 0 && clock.now_ns() < end_ns && !(command && command->wait(0))) {
+    const int64_t tick_ns = std::min(clock.now_ns() + kTickNs, end_ns);
+    if (tracks && clock.now_ns() >= tracks_due_ns) {
+      tracks->tick(*perfetto);
+      tracks_due_ns += 100 * kMillisecond;
+    }
+    if (command)
+      command->wait(static_cast<int>((tick_ns - clock.now_ns()) / kMillisecond + 1));
+    else
+      clock.sleep_until_ns(tick_ns);
+    if (auto taken = take(false); !taken) return taken;
+  }
+  // A parent hears of a child's end a little before the child's last switch.
+  if (command && command->wait(0)) {
+    const auto seen = [&] { return std::any_of(processes.begin(), processes.end(), [&](const TracedProcess& p) { return p.pid == command->pid(); }); };
+    for (int i = 0; i < 100 && !seen(); ++i) {
+      clock.sleep_until_ns(clock.now_ns() + kMillisecond);
+      if (auto taken = take(true); !taken) return taken;
+    }
+  }
+  const int64_t stop_ns = clock.now_ns();
+  if (auto taken = take(true); !taken) return taken;
+  auto alive = tracer->alive();
+  if (!alive) return fail(alive.error());
+  const pm_trace_losses losses = tracer->losses();
+  if (command) command_exit = command->exit_code();
+
+  std::vector<report::ProcessRow> rows;
+  processes.insert(processes.end(), alive->begin(), alive->end());
+  for (const TracedProcess& process : processes) {
+    if (process.pid == ::getpid()) continue;
+    if (perfetto) perfetto->add_process(process.pid, static_cast<int32_t>(process.sums.parent), process.command);
+    report::ProcessRow row = row_of(process);
+    if (std::all_of(wanted->filters.begin(), wanted->filters.end(), [&](const report::ProcessFilter& f) { return f.passes(row); })) rows.push_back(std::move(row));
+  }
+  std::string written;
+  if (perfetto) {
+    tracks->end(*perfetto, stop_ns);
+    if (auto done = perfetto->finish(); !done) return done;
+    written = fmt::format("{} events in {}; open it with ui.perfetto.dev", perfetto->events(), options.perfetto);
+  }
+  const size_t found = rows.size();
+  report::sort_processes(rows, wanted->order);
+  if (options.top > 0 && rows.size() > options.top) rows.resize(options.top);
+
+  std::vector<std::string> notes;
+  const auto still = std::count_if(rows.begin(), rows.end(), [](const report::ProcessRow& r) { return !r.exit_code; });
+  if (still > 0) notes.push_back(fmt::format("{} still alive at the end: no T_Completion, no TAT", still));
+  if (rows.size() < found) notes.push_back(fmt::format("{} of {} processes", rows.size(), found));
+  if (losses.processes > 0) notes.push_back(fmt::format("LOST: {} processes or threads had no room in the kernel's map", losses.processes));
+  if (losses.events > 0) notes.push_back(fmt::format("LOST: {} events had no room in the ring", losses.events));
+  if (command && command_exit < 0) notes.push_back(fmt::format("the command (process {}) goes on", command->pid()));
+  if (!written.empty()) notes.push_back(written);
+  std::vector<std::pair<std::string, report::Description>> described;
+  for (const std::string& name : wanted->described) {
+    auto values = report::process_values(rows, name);
+    if (!values) return fail(values.error());
+    described.emplace_back(name, report::describe(*values));
+  }
+  if (options.csv) {
+    for (const std::string& note : notes) fmt::print(stderr, "pointsman: {}\n", note);
+    const std::string text = report::process_csv(rows);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) return fail_errno("standard output");
+    return Unit{};
+  }
+  report::Table table = described.empty() ? report::process_table(rows) : report::description_table(described);
+  table.notes = notes;
+  nlohmann::json json = {{"span_s", static_cast<double>(stop_ns - start_ns) / 1e9}, {"lost_processes", losses.processes}, {"lost_events", losses.events}};
+  json["processes"] = report::process_table(rows).json();
+  if (!described.empty()) json["describe"] = report::description_table(described).json();
+  if (command) json["exit_code"] = command_exit;
+  return report::emit(table.text({.color = report::wants_color(STDOUT_FILENO)}), json, wanted_json);
+}
+
+}  // namespace
+
+void add_trace(CLI::App& app, int& exit_code) {
+  auto options = std::make_shared<Options>();
+  app.add_option("--duration", options->duration_s, "Seconds after which to stop (default: when the command ends, or Ctrl-C)")->check(CLI::Range(0.001, 86400.0));
+  app.add_flag("--system", options->system, "Every process (the default without a command)");
+  app.add_option("--cgroup", options->cgroup, "Those in this cgroup and below: a folder, or its path below /sys/fs/cgroup")->type_name("PATH");
+  app.add_option("--pid", options->pid, "This process and those that descend from it")->check(CLI::Range(1, 1 << 30))->type_name("PID");
+  app.add_option("--sort", options->sort, "COLUMN, or COLUMN:desc for the largest first")->capture_default_str()->type_name("COLUMN");
+  app.add_option("--where", options->where, "Only rows for which 'COLUMN OP VALUE' holds, OP one of < <= > >= = != ~ (contains); may be repeated")->type_name("CONDITION")->allow_extra_args(false);
+  app.add_option("--top", options->top, "Only so many rows")->type_name("N");
+  app.add_option("--describe", options->describe, "Count, mean, std, min, quartiles and max of a column instead of the rows; 'all' for every one; may be repeated")->type_name("COLUMN")->allow_extra_args(false);
+  options->json.add(app);
+  app.add_flag("--csv", options->csv, "CSV; what the command prints goes to standard error")->excludes(options->json.option);
+  app.add_option("--perfetto", options->perfetto, "Also record every switch and wake-up for ui.perfetto.dev")->type_name("FILE");
+  app.add_option("command", options->command, "Command to trace, after --")->type_name("-- CMD ...");
+  app.footer(examples({{"pointsman trace -- make -j4", "every process of a build"},
+                       {"pointsman trace --duration 10 --sort TAT:desc --top 20", "what took longest on this machine"},
+                       {"pointsman trace --describe TAT --describe RT --where 'command=cc1plus' -- make -j4", "count, mean, std, quartiles"},
+                       {"pointsman trace --pid 1234 --duration 5 --perfetto out.pftrace", "lanes and wake-ups for ui.perfetto.dev"}}) +
+             fmt::format("Columns: {}.\nTimes are in seconds of CLOCK_MONOTONIC; arrival is the fork. Needs root, or CAP_BPF and CAP_PERFMON.\n", fmt::join(report::process_columns(), ", ")));
+  app.callback([options, &exit_code] {
+    int command_exit = 0;
+    auto done = trace(*options, command_exit);
+    if (!done) exit_code = report_error(done.error());
+    else if (command_exit > 0) exit_code = kExitFailed;
+  });
+}
+
+}  // namespace pointsman
