@@ -32,7 +32,7 @@ Result<Unit> run(std::vector<Row>& rows) {
   contents.binary = POINTSMAN_BINARY;
   auto image = Image::build(contents);
   if (!image) return fail(image.error());
-  auto snapshot = Snapshot::take(machine, *image, {.boot = {{"stage", true}}});
+  auto snapshot = GuestSnapshot::take(machine, *image, {.boot = {{"stage", true}}});
   if (!snapshot) return fail(snapshot.error());
   for (Row& row : rows) {
     auto ran = snapshot->run({{"kind", "storm"}, {"storm", {{"swap", row.swap}, {"period_us", row.period_us}}}}, {}, {});

@@ -32,7 +32,7 @@ Result<LabBench> open_bench(const LabOptions& options) {
   contents.kernel = machine->kernel;
   auto image = Image::build(contents);
   if (!image) return fail(image.error());
-  auto snapshot = Snapshot::take(*machine, *image, {.boot = {{"stage", true}}, .cache_folder = default_cache_folder()});
+  auto snapshot = GuestSnapshot::take(*machine, *image, {.boot = {{"stage", true}}, .cache_folder = default_cache_folder()});
   if (!snapshot) return fail(snapshot.error());
   if (::isatty(STDERR_FILENO)) fprintf(stderr, "\33[K");
   auto binary = read_file("/proc/self/exe");

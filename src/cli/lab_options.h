@@ -25,7 +25,7 @@ struct LabOptions {
 
 // A booted, settled, saved guest with the portfolio and the probe loaded, and the names of what it is made of.
 struct LabBench {
-  Snapshot snapshot;
+  GuestSnapshot snapshot;
   Identities identities;
   MachineOptions machine;
 };

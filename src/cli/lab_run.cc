@@ -33,7 +33,7 @@ Result<Unit> run(const Options& options, int& program_exit) {
   }
   auto image = image_for(exec);
   if (!image) return fail(image.error());
-  auto snapshot = Snapshot::take(*machine, *image, exec.boot);
+  auto snapshot = GuestSnapshot::take(*machine, *image, exec.boot);
   if (!snapshot) return fail(snapshot.error());
   auto result = run_exec(*snapshot, exec, {{"arm", options.arm}});
   if (!result) return fail(result.error());

@@ -8,7 +8,7 @@
 
 namespace pointsman {
 
-Result<Unit> run_campaign(const Snapshot& snapshot, const std::vector<CampaignTask>& tasks, const CampaignOptions& options,
+Result<Unit> run_campaign(const GuestSnapshot& snapshot, const std::vector<CampaignTask>& tasks, const CampaignOptions& options,
                           const std::function<Result<Unit>(const CampaignTask&, EpisodeResult)>& on_result) {
   std::atomic<size_t> next{0};
   std::mutex mutex;

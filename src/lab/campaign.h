@@ -23,7 +23,7 @@ struct CampaignOptions {
 // Runs all tasks; stops handing out new ones at the first error and returns it when the running ones have ended; when the snapshot's machines
 // are cancelled (MachineOptions::cancel_fd) that error is kInterrupted, and the running ones are ended at once.
 // A run that must not be averaged (EpisodeResult::distrust) is handed over like any other: the caller marks it.
-Result<Unit> run_campaign(const Snapshot& snapshot, const std::vector<CampaignTask>& tasks, const CampaignOptions& options,
+Result<Unit> run_campaign(const GuestSnapshot& snapshot, const std::vector<CampaignTask>& tasks, const CampaignOptions& options,
                           const std::function<Result<Unit>(const CampaignTask&, EpisodeResult)>& on_result);
 
 }  // namespace pointsman

@@ -43,7 +43,7 @@ void compare(const EpisodeResult& factual, const EpisodeResult& replay, Counterf
 
 }  // namespace
 
-Result<std::vector<Counterfactual>> counterfactuals_of(const Snapshot& snapshot, const EpisodeRequest& request, const EpisodeResult& factual,
+Result<std::vector<Counterfactual>> counterfactuals_of(const GuestSnapshot& snapshot, const EpisodeRequest& request, const EpisodeResult& factual,
                                                        const CampaignOptions& options, const std::function<void(size_t, size_t)>& on_progress) {
   std::vector<Counterfactual> out;
   std::vector<CampaignTask> tasks;

@@ -22,7 +22,7 @@ struct Counterfactual {
 inline constexpr int64_t kCounterfactualNs = 5 * kSecond;
 
 // One for each confirmed swap of `factual`, which came from `request`. Replays run in parallel; on_progress gets (done, total).
-Result<std::vector<Counterfactual>> counterfactuals_of(const Snapshot& snapshot, const EpisodeRequest& request, const EpisodeResult& factual,
+Result<std::vector<Counterfactual>> counterfactuals_of(const GuestSnapshot& snapshot, const EpisodeRequest& request, const EpisodeResult& factual,
                                                        const CampaignOptions& options, const std::function<void(size_t, size_t)>& on_progress);
 
 }  // namespace pointsman

@@ -348,7 +348,7 @@ Result<std::vector<WindowRow>> windows_from(const nlohmann::json& rows) {
 
 }  // namespace
 
-Result<EpisodeResult> run_episode(const Snapshot& snapshot, const EpisodeRequest& request, std::string_view model) {
+Result<EpisodeResult> run_episode(const GuestSnapshot& snapshot, const EpisodeRequest& request, std::string_view model) {
   EpisodeResult result;
   auto plan = draw_plan(request.scenario, request.seed, request.cpus);
   if (!plan) return fail(plan.error());

@@ -95,7 +95,7 @@ class EpisodeStage {
   Reading exec_begin_;
 };
 
-// Host side. Errors: those of Snapshot::run, kCorrupt when the guest's plan is not the host's.
-Result<EpisodeResult> run_episode(const Snapshot& snapshot, const EpisodeRequest& request, std::string_view model);
+// Host side. Errors: those of GuestSnapshot::run, kCorrupt when the guest's plan is not the host's.
+Result<EpisodeResult> run_episode(const GuestSnapshot& snapshot, const EpisodeRequest& request, std::string_view model);
 
 }  // namespace pointsman

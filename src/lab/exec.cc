@@ -67,7 +67,7 @@ ExecResult read_exec(RunResult run) {
   return result;
 }
 
-Result<ExecResult> run_exec(const Snapshot& snapshot, const ExecOptions& options, const nlohmann::json& extra) {
+Result<ExecResult> run_exec(const GuestSnapshot& snapshot, const ExecOptions& options, const nlohmann::json& extra) {
   nlohmann::json request{{"kind", "exec"},
                          {"command", options.command},
                          {"directory", directory_of(options)},

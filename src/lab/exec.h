@@ -35,7 +35,7 @@ struct ExecResult {
 // An image that has the command's program and the files. Errors: those of files_of_command and Image::build.
 Result<Image> image_for(const ExecOptions& options);
 // EXTRA goes into the request, for the hooks and the guest: {"arm": ..., "idle_draw": N}: another N, another moment of the idle machine at which it starts.
-Result<ExecResult> run_exec(const Snapshot& snapshot, const ExecOptions& options, const nlohmann::json& extra);
+Result<ExecResult> run_exec(const GuestSnapshot& snapshot, const ExecOptions& options, const nlohmann::json& extra);
 ExecResult read_exec(RunResult run);
 
 }  // namespace pointsman

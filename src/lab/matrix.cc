@@ -9,7 +9,7 @@ Scenario scenario_of_family(const std::string& family, int64_t length_ns) {
   return scenario;
 }
 
-Result<Unit> run_matrix(const Snapshot& snapshot, const Identities& identities, const MatrixOptions& options, Ledger& ledger,
+Result<Unit> run_matrix(const GuestSnapshot& snapshot, const Identities& identities, const MatrixOptions& options, Ledger& ledger,
                         const std::function<void(size_t done, size_t total)>& on_progress) {
   std::vector<CampaignTask> tasks;
   for (size_t i = 0; i < options.cells.size(); ++i) {

@@ -30,7 +30,7 @@ Scenario scenario_of_family(const std::string& family, int64_t length_ns);
 
 // Appends to the ledger what it does not have yet (same key, identities included): so an interrupted matrix goes on where it stopped.
 // on_progress: (done, total); those found in the ledger count as done from the start.
-Result<Unit> run_matrix(const Snapshot& snapshot, const Identities& identities, const MatrixOptions& options, Ledger& ledger,
+Result<Unit> run_matrix(const GuestSnapshot& snapshot, const Identities& identities, const MatrixOptions& options, Ledger& ledger,
                         const std::function<void(size_t done, size_t total)>& on_progress);
 
 }  // namespace pointsman

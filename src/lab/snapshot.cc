@@ -175,7 +175,7 @@ Result<SavedGuest> boot_and_save(const MachineOptions& options, int image_fd, co
 }  // namespace
 
 // Takes the first fork, which shows that the saved guest works and at which time stamp it goes on.
-Result<Unit> Snapshot::try_out(const Image& image) {
+Result<Unit> GuestSnapshot::try_out(const Image& image) {
   auto trial = run({{"kind", "nothing"}}, {}, {.virtual_ns = 10 * kSecond, .host_seconds = kTrialSeconds});
   if (!trial) return fail(trial.error().code == ErrorCode::kInterrupted ? trial.error() : trial.error().at("first fork of the snapshot"));
   if (trial->qemu_version != guest_.qemu_version) return fail(ErrorCode::kCorrupt, "saved by QEMU {}, but this is {}", guest_.qemu_version, trial->qemu_version);
@@ -195,9 +195,9 @@ Result<Unit> Snapshot::try_out(const Image& image) {
   return Unit{};
 }
 
-Result<Snapshot> Snapshot::take(const MachineOptions& options, const Image& image, const BootOptions& boot) {
+Result<GuestSnapshot> GuestSnapshot::take(const MachineOptions& options, const Image& image, const BootOptions& boot) {
   const int64_t start_ns = SystemClock().now_ns();
-  Snapshot snapshot;
+  GuestSnapshot snapshot;
   snapshot.options_ = options;
   snapshot.boot_ = boot_text(boot, true);
   auto image_fd = memory_file("image", image.content(), image.content().size());
@@ -232,7 +232,7 @@ Result<Snapshot> Snapshot::take(const MachineOptions& options, const Image& imag
   return snapshot;
 }
 
-Result<RunResult> Snapshot::run(const nlohmann::json& request, std::string_view blob, const RunLimits& limits) const {
+Result<RunResult> GuestSnapshot::run(const nlohmann::json& request, std::string_view blob, const RunLimits& limits) const {
   const int64_t deadline_ns = deadline_in(limits.host_seconds);
   const auto text = request_text(request, limits);
   if (!text) return fail(text.error());

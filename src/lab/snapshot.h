@@ -1,4 +1,4 @@
-// Snapshot: a guest that has booted and settled, saved in memory; each run is a fork of it, copy on write.
+// GuestSnapshot: a guest that has booted and settled, saved in memory; each run is a fork of it, copy on write.
 // Forks of one snapshot agree to the bit; two snapshots agree when their identities do.
 #pragma once
 
@@ -20,11 +20,11 @@ struct BootOptions {
 };
 
 // Owns: the saved memory (a memory file, as large as what the guest has touched). Threads: run() may be called from several at once.
-class Snapshot {
+class GuestSnapshot {
  public:
   // Boots, waits for the gate and saves, or takes such a save from the cache; and tries one empty fork.
   // Errors: kBusy (too little free memory, or the guest was not ready in time), those of Machine::start, and the guest's own.
-  static Result<Snapshot> take(const MachineOptions& options, const Image& image, const BootOptions& boot);
+  static Result<GuestSnapshot> take(const MachineOptions& options, const Image& image, const BootOptions& boot);
 
   // One fork: gives it REQUEST (at most kRequestBytes as JSON; "kind" names the job) and BLOB, and waits for its end.
   // Errors: kInvalidArgument (too large), those of Machine::finish.
@@ -41,7 +41,7 @@ class Snapshot {
   [[nodiscard]] size_t memory_bytes() const { return guest_.memory_bytes; }  // that the save occupies
 
  private:
-  Snapshot() = default;
+  GuestSnapshot() = default;
   Result<Unit> try_out(const Image& image);
   MachineOptions options_;
   UniqueFd image_;

@@ -103,7 +103,7 @@ Result<VerifyReport> verify(const VerifyOptions& options, const Image& image) {
   const auto step = [&](const std::string& what) {
     if (options.on_step) options.on_step(what);
   };
-  const auto fork = [&](const Snapshot& snapshot, const std::string& what, const char* group, bool busy) -> Result<Unit> {
+  const auto fork = [&](const GuestSnapshot& snapshot, const std::string& what, const char* group, bool busy) -> Result<Unit> {
     step(what);
     auto result = snapshot.run(options.request, options.blob, options.limits);
     if (!result) return fail(result.error().at(what));
@@ -121,7 +121,7 @@ Result<VerifyReport> verify(const VerifyOptions& options, const Image& image) {
 
   {
     step("save 1");
-    auto snapshot = Snapshot::take(options.machine, image, options.boot);
+    auto snapshot = GuestSnapshot::take(options.machine, image, options.boot);
     if (!snapshot) return fail(snapshot.error().at("save 1"));
     report.boot_seconds = snapshot->boot_seconds();
     report.save_seconds = snapshot->save_seconds();
@@ -134,7 +134,7 @@ Result<VerifyReport> verify(const VerifyOptions& options, const Image& image) {
   {
     const Hogs hogs(options.hogs);
     step("save 2");
-    auto snapshot = Snapshot::take(options.machine, image, options.boot);
+    auto snapshot = GuestSnapshot::take(options.machine, image, options.boot);
     if (!snapshot) return fail(snapshot.error().at("save 2"));
     if (auto done = fork(*snapshot, "fork of save 2", kSaves, true); !done) return fail(done.error());
   }

@@ -33,9 +33,9 @@ class GuestTest : public testing::Test {
     boot.boot = {{"stage", true}};
     boot.host_seconds = 300;
     boot.cache_folder = std::filesystem::path(POINTSMAN_BINARY).parent_path() / "guests";  // the programs of this folder share one image
-    auto snapshot = Snapshot::take(*options_, *image_, boot);
+    auto snapshot = GuestSnapshot::take(*options_, *image_, boot);
     ASSERT_TRUE(snapshot) << snapshot.error().message;
-    snapshot_ = new Snapshot(std::move(*snapshot));
+    snapshot_ = new GuestSnapshot(std::move(*snapshot));
   }
   static void TearDownTestSuite() {
     delete snapshot_;
@@ -64,7 +64,7 @@ class GuestTest : public testing::Test {
 
   static inline MachineOptions* options_ = nullptr;
   static inline Image* image_ = nullptr;
-  static inline Snapshot* snapshot_ = nullptr;
+  static inline GuestSnapshot* snapshot_ = nullptr;
 };
 
 }  // namespace pointsman
