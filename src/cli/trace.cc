@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "cli/verb.h"
+#include "metrics/catalogue.h"
 #include "metrics/sampler.h"
 #include "metrics/tracer.h"
 #include "report/describe.h"
