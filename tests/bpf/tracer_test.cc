@@ -176,12 +176,17 @@ TEST_F(TracerTest, GrandchildrenAreInAndTheLivingAreTold) {
 
 TEST_F(TracerTest, WhoWasThereBeforeHasAnArrivalButNoFirstRun) {
   const int64_t before = now_ns();
-  const pid_t child = start([] {
+  int go[2];  // the child stays until it is told that the trace is on: loading takes as long as it takes
+  ASSERT_EQ(::pipe(go), 0);
+  const pid_t child = start([&] {
     burn(10 * kMillisecond);
-    nap(100 * kMillisecond);
+    ::close(go[1]);
+    char none;
+    static_cast<void>(!::read(go[0], &none, 1));
   });
-  nap(50 * kMillisecond);
+  ::close(go[0]);
   open();
+  ::close(go[1]);
   if (!tracer_) {
     ::waitpid(child, nullptr, 0);
     return;
@@ -213,7 +218,8 @@ TEST_F(TracerTest, EventsOfACpuAreInOrderAndMatchTheSums) {
   }));
   ASSERT_EQ(tracer_->losses().events, 0u);
   EXPECT_EQ(away, p.voluntary + p.involuntary);
-  EXPECT_GE(wakes, 50u);
+  EXPECT_GT(wakes, 0u);
+  EXPECT_GE(wakes + 1, p.voluntary) << "whoever went to sleep was woken, but for the last time; a timer may also expire before the sleep";
   EXPECT_EQ(born, 1u);
 }
 
