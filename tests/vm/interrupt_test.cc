@@ -154,7 +154,7 @@ TEST_F(Interrupt, AShadowsLedger) {
 
 // The ledger's file system is full after some runs: those are whole, the error is one line.
 TEST_F(Interrupt, AFullDiskLeavesAWholeLedger) {
-  ASSERT_EQ(::mount("none", folder_.path().c_str(), "tmpfs", 0, "size=96k"), 0) << "needs root, as all tests that boot the guest do here";
+  ASSERT_EQ(::mount("none", folder_.path().c_str(), "tmpfs", 0, "size=88k"), 0) << "needs root, as all tests that boot the guest do here";
   const struct Unmount {
     const std::string& path;
     ~Unmount() { ::umount(path.c_str()); }
