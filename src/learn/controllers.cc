@@ -22,7 +22,7 @@ constexpr std::array kControllers{
     ControllerKind{"scx_loader", "arm=NAME,scale=X",
                    "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf", make_scx_loader_rule},
     ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X",
-                   "the learned policy: least predicted cost, hyb unless it is sure", make_classifier},
+                   "the learned model: least predicted cost, hyb unless it is sure", make_classifier},
 };
 
 template <typename T>
@@ -52,7 +52,7 @@ Result<ControllerSpec> ControllerSpec::parse(std::string_view text, uint64_t see
   }
 }
 
-Result<Unit> ControllerSpec::allow(std::initializer_list<std::string_view> keys) const {
+Result<Unit> ControllerSpec::allow(std::span<const std::string_view> keys) const {
   for (size_t i = 0; i < options_.size(); ++i) {
     const std::string& key = options_[i].first;
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
