@@ -18,12 +18,20 @@ struct Context {
   bool idle = false;  // nothing to decide in this window
   FeatureVector features{};
   double busiest_cpu_ratio = 0;  // 0..1, for the scx_loader rule
+  // The live cost (mean ln turnaround of episodes) of the cost window that has just ended, when `active` was active in all of it. Its level
+  // belongs to the workload: only differences between arms mean anything.
+  std::optional<double> live_cost{};
+  // What the bursts of the last second or two would have cost under each choosable arm, ln ratio to the default arm (replay.h), when they
+  // were replayed for this window.
+  std::optional<std::array<double, kChoosable>> replayed{};
 };
 
 struct Decision {
   ArmId arm = kDefaultArm;
   double propensity = 1;  // probability of `arm` under this controller in this context
-  std::string why;        // one clause, for people
+  std::string why{};      // one clause, for people
+  // The probability of every choosable arm, where it drew; the rest are certain of `arm`.
+  std::optional<std::array<double, kChoosable>> distribution{};
   // Predicted cost of each choosable arm as ln ratio to the default arm, with its uncertainty (one deviation), where the controller
   // predicts.
   std::optional<std::array<double, kChoosable>> predicted{}, deviation{};

@@ -10,7 +10,7 @@
 namespace pointsman {
 
 using Maker = Result<std::unique_ptr<Controller>>(const ControllerSpec&);
-Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_loader_rule, make_classifier;
+Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_loader_rule, make_classifier, make_policy;
 
 namespace {
 
@@ -23,6 +23,8 @@ constexpr std::array kControllers{
                    "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf", make_scx_loader_rule},
     ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X",
                    "the learned model: least predicted cost, hyb unless it is sure", make_classifier},
+    ControllerKind{"policy", "model=FILE,explore=none|sqrt|RATE|ucb1,temperature=X,every=WINDOWS,seed=N",
+                   "draws from a learned distribution over arms", make_policy},
 };
 
 template <typename T>
