@@ -16,7 +16,27 @@ Result<std::unique_ptr<MetricsSensor>> MetricsSensor::open(Options options) {
   if (!stat) return fail_errno("open " + options.procfs + "/stat");
   auto sensor = std::unique_ptr<MetricsSensor>(new MetricsSensor(std::move(*probe), std::move(stat)));
   sensor->busiest_cpu_ratio();  // the first reading has nothing to compare with
+  if (options.bursts) {
+    // Whoever records none still sees: only live costs and replays are missing then.
+    auto recorder = BurstRecorder::open();
+    if (recorder)
+      sensor->recorder_.emplace(std::move(*recorder));
+    else
+      sensor->no_recorder_ = recorder.error().message;
+  }
   return sensor;
+}
+
+Result<Unit> MetricsSensor::record_bursts() {
+  if (!recorder_) return fail(ErrorCode::kUnsupported, "no bursts are recorded: {}", no_recorder_);
+  return recorder_->start();
+}
+
+Result<std::vector<pm_burst>> MetricsSensor::recent_bursts(int64_t span_ns) {
+  if (!recorder_) return fail(ErrorCode::kUnsupported, "no bursts are recorded: {}", no_recorder_);
+  auto recording = recorder_->read(span_ns);
+  if (!recording) return fail(recording.error());
+  return std::move(recording->bursts);
 }
 
 Result<Reading> MetricsSensor::read() {

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/sensor.h"
 #include "base/clock.h"
 #include "base/unique_fd.h"
+#include "metrics/bursts.h"
 #include "metrics/probe.h"
 
 namespace pointsman {
@@ -16,11 +18,14 @@ class MetricsSensor : public Sensor {
  public:
   struct Options {
     std::string procfs = "/proc";
+    bool bursts = false;  // load the recorder of bursts too; record_bursts() starts it
   };
   // Errors: those of Probe::open.
   static Result<std::unique_ptr<MetricsSensor>> open(Options options);
   Result<Reading> read() override;
   [[nodiscard]] int cpus() const override { return probe_.cpus(); }
+  Result<Unit> record_bursts() override;
+  Result<std::vector<pm_burst>> recent_bursts(int64_t span_ns) override;
 
  private:
   struct Ticks {
@@ -30,6 +35,8 @@ class MetricsSensor : public Sensor {
   double busiest_cpu_ratio();
 
   Probe probe_;
+  std::optional<BurstRecorder> recorder_;
+  std::string no_recorder_ = "the recorder of bursts was not asked for";
   UniqueFd stat_;
   std::string text_;
   std::vector<Ticks> before_;

@@ -83,6 +83,11 @@ std::vector<Lesson> lessons(const Options& o) {
       {"mlp", "regret of every arm by five networks of 2 x 32", with("mlp", [](TrainOptions&) {})},
       {"trees", "regret of every arm by extra trees", with("trees", [](TrainOptions&) {})},
       {"policy-seed", "idea 2 to the letter: sum L_i log a_i", policy(PolicyLoss::kSeed)},
+      {"policy-seed-early", "the same, stopped after two passes, before its weights run away",
+       with("policy", [](TrainOptions& t) {
+         t.policy.loss = PolicyLoss::kSeed;
+         t.epochs = 2;
+       })},
       {"policy-cost", "idea 2 with full information: sum a_i L_i", policy(PolicyLoss::kExpectedCost)},
       {"reinforce", "idea 2 with the cost of what was taken alone, 5 % exploration", policy(PolicyLoss::kReinforce)},
   };
@@ -108,15 +113,62 @@ LookupOptions lookup_of(const Options& o) {
   return out;
 }
 
-// The spec of least mean cost over lives of 20 s; ties go to the first.
-Result<std::string> choose_spec(const Dataset& validation, const std::vector<std::string>& specs, const Options& o) {
-  std::vector<Contender> candidates;
-  for (const std::string& spec : specs) candidates.push_back(contender(spec, spec, ""));
-  auto judged = judge(validation, candidates, {.windows = kLongLife, .lookup = lookup_of(o), .bootstrap = {.resamples = 0}});
-  if (!judged) return fail(judged.error());
+// Data to choose on, with a model that has not seen them. On-line controllers are for the unknown as much as for the known, so they are chosen on
+// both: unseen seeds of known families (validation), and families of train that the model was not shown.
+struct Ground {
+  Dataset data{};
+  std::string model{};
+  double share = 0;  // of the choice
+};
+constexpr std::string_view kModelHere = "@";  // in a spec: the ground's model
+
+std::string with_model_of(std::string spec, const std::string& model) {
+  if (const size_t at = spec.find(kModelHere); at != std::string::npos) spec.replace(at, kModelHere.size(), model);
+  return spec;
+}
+
+Result<std::vector<Ground>> grounds_of(const Dataset& train_set, const Dataset& validation, const std::string& model, const TrainOptions& options, const Scratch& scratch) {
+  constexpr size_t kFolds = 4;
+  std::vector<Ground> out{{.data = validation, .model = model, .share = .5}};
+  std::vector<std::string> families;
+  for (const Block& block : train_set.blocks)
+    if (std::find(families.begin(), families.end(), block.family) == families.end()) families.push_back(block.family);
+  Rng rng(options.seed, "family folds");
+  for (size_t i = families.size(); i > 1; --i) std::swap(families[i - 1], families[rng.below(i)]);
+  if (families.size() < 2 * kFolds) {
+    out.front().share = 1;
+    return out;
+  }
+  for (size_t fold = 0; fold < kFolds; ++fold) {
+    Dataset seen;
+    Ground ground;
+    for (const Block& block : train_set.blocks) {
+      const auto place = static_cast<size_t>(std::find(families.begin(), families.end(), block.family) - families.begin());
+      (place % kFolds == fold ? ground.data : seen).blocks.push_back(block);
+    }
+    auto trained = train(seen, options);
+    if (!trained) return fail(trained.error());
+    ground.model = scratch.file(fmt::format("fold{}.pmm", fold));
+    ground.share = .5 * static_cast<double>(ground.data.blocks.size()) / static_cast<double>(train_set.blocks.size());
+    if (auto saved = save_model(ground.model, *trained, {}); !saved) return fail(saved.error());
+    out.push_back(std::move(ground));
+  }
+  return out;
+}
+
+// The spec of least cost over lives of 20 s on all grounds; ties go to the first.
+Result<std::string> choose_spec(const std::vector<Ground>& grounds, const std::vector<std::string>& specs, const Options& o) {
+  std::vector<double> cost(specs.size());
+  for (const Ground& ground : grounds) {
+    std::vector<Contender> candidates;
+    for (const std::string& spec : specs) candidates.push_back(contender(spec, with_model_of(spec, ground.model), ""));
+    auto judged = judge(ground.data, candidates, {.windows = kLongLife, .lookup = lookup_of(o), .bootstrap = {.resamples = 0}});
+    if (!judged) return fail(judged.error());
+    for (size_t i = 0; i < specs.size(); ++i) cost[i] += ground.share * judged->contenders[i].cost;
+  }
   size_t best = 0;
   for (size_t i = 1; i < specs.size(); ++i)
-    if (judged->contenders[i].cost < judged->contenders[best].cost - 1e-9) best = i;
+    if (cost[i] < cost[best] - 1e-9) best = i;
   return specs[best];
 }
 
@@ -172,7 +224,7 @@ Result<Unit> run(const Options& o) {
 
   EvaluationView view;
   view.data = fmt::format("{}; {} blocks and {} windows of train", data->name, train_set->dataset.blocks.size(), train_set->windows);
-  view.command = o.quick ? "pointsman evaluate --quick" : "pointsman evaluate";
+  view.command = fmt::format("pointsman evaluate --seconds {}{}{}", o.seconds, o.quick ? " --quick" : "", o.live_cost == "queue" ? " --live-cost queue" : "");
   view.quick = o.quick;
   view.train_static = arms()[static_cast<size_t>(fixed)].name;
   const Scratch scratch;
@@ -223,16 +275,17 @@ Result<Unit> run(const Options& o) {
   }
   training.finish();
   if (!model_of.contains("mlp")) return fail(ErrorCode::kIo, "the networks could not be trained");
-  const std::string prior = "model=" + model_of.at("mlp");
+  const std::string mlp = model_of.at("mlp"), prior = fmt::format("model={}", kModelHere);
+  const auto lesson_of_mlp = std::find_if(all.begin(), all.end(), [](const Lesson& l) { return l.name == "mlp"; });
+  auto grounds = grounds_of(train_set->dataset, validation->dataset, mlp, lesson_of_mlp->options, scratch);
+  if (!grounds) return fail(grounds.error());
 
   // On line, with what was chosen on validation.
   const auto pick = [&](const std::string& name, const std::vector<std::string>& specs, const std::string& summary) -> Result<Unit> {
-    auto spec = specs.size() > 1 ? choose_spec(validation->dataset, specs, o) : Result<std::string>(specs.front());
+    auto spec = specs.size() > 1 ? choose_spec(*grounds, specs, o) : Result<std::string>(specs.front());
     if (!spec) return fail(spec.error());
-    std::string shown = *spec;
-    if (const size_t at = shown.find(prior); at != std::string::npos) shown.replace(at, prior.size(), "model=mlp");
-    view.chosen.emplace_back(name, shown);
-    contenders.push_back(contender(name, *spec, summary));
+    view.chosen.emplace_back(name, with_model_of(*spec, "mlp"));
+    contenders.push_back(contender(name, with_model_of(*spec, mlp), summary));
     return Unit{};
   };
   const auto grid = [&](const std::string& base, std::initializer_list<const char*> variants) {
@@ -243,12 +296,12 @@ Result<Unit> run(const Options& o) {
   std::vector<Result<Unit>> picked;
   picked.push_back(pick("thompson-flat", grid("thompson:", {"tau=.3", "tau=.6", "tau=1"}), "Thompson sampling on the live cost, no prior"));
   picked.push_back(pick("thompson", grid("thompson:" + prior, {",tau=.15", ",tau=.3", ",tau=.6", ",tau=1"}), "Thompson sampling around the model's prediction"));
-  picked.push_back(pick("experts", grid("experts:" + prior, {",explore=0", ",explore=.1", ",explore=.2", ",explore=.4", ",explore=.2,deviations=.5"}), "Hedge over model, replay, live cost and staying"));
+  picked.push_back(pick("experts", grid("experts:" + prior, {",explore=0", ",explore=.1", ",explore=.2", ",explore=.4", ",explore=.2,tau=.3", ",explore=.4,tau=.3", ",explore=.2,eta=4", ",explore=.4,eta=4,tau=.3"}), "Hedge over model, replay, live cost and staying"));
   if (!o.quick) {
     picked.push_back(pick("lin_thompson", grid("lin_thompson:" + prior, {",tau=.3,slope=.1", ",tau=.6,slope=.2"}), "effects that depend on features, discounted"));
     picked.push_back(pick("lin_ucb", grid("lin_ucb:" + prior, {",width=.5", ",width=1", ",width=2"}), "linear confidence bounds"));
-    picked.push_back(pick("square_cb", grid("square_cb:" + prior, {",gamma=10", ",gamma=40", ",gamma=160"}), "inverse-gap weighting"));
-    picked.push_back(pick("exp3s", grid("exp3s:", {"range=.5", "range=1,gamma=.3"}), "exponential weights"));
+    picked.push_back(pick("square_cb", grid("square_cb:" + prior, {",gamma=10", ",gamma=40", ",gamma=160", ",gamma=40,tau=.3", ",gamma=160,tau=.3"}), "inverse-gap weighting"));
+    picked.push_back(pick("exp3s", grid("exp3s:", {"range=.5", "range=1", "range=.5,gamma=.3"}), "exponential weights"));
     picked.push_back(pick("d_ucb", grid("d_ucb:", {"discount=.95", "discount=.98"}), "discounted confidence bounds"));
     picked.push_back(pick("ucb1", {"ucb1"}, "the seed's UCB, on the live cost"));
     picked.push_back(pick("epsilon-sqrt", {"epsilon_greedy:explore=sqrt," + prior}, "the seed's exploration, 1 / sqrt(n)"));
@@ -289,7 +342,7 @@ Result<Unit> run(const Options& o) {
     else
       view.notes.push_back(fmt::format("{}: {}", name, phased.error().message));
     // The last split that there is: where nothing was chosen.
-    std::vector<std::pair<std::string, std::string>> targets{{"mlp", "classifier:" + prior}};
+    std::vector<std::pair<std::string, std::string>> targets{{"mlp", "classifier:model=" + mlp}};
     for (const char* policy : {"policy-cost", "reinforce"})
       if (model_of.contains(policy)) targets.emplace_back(fmt::format("{}-drawn", policy), "policy:model=" + model_of.at(policy));
     targets.emplace_back("hyb", "hyb");
@@ -307,7 +360,10 @@ Result<Unit> run(const Options& o) {
   if (!o.html.empty())
     if (auto written = write_file(o.html, evaluation_page(view)); !written) return written;
   std::string text;
-  for (const EvaluationView::Split& split : view.splits) text += split_table(view, split).text() + "\n";
+  for (const EvaluationView::Split& split : view.splits) {
+    text += split_table(view, split).text() + "\n";
+    if (!split.phased.empty()) text += phased_table(split).text() + "\n";
+  }
   for (const std::string& note : view.notes) text += note + "\n";
   return report::emit(text, evaluation_json(view), o.json.emit());
 }

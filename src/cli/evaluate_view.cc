@@ -44,18 +44,6 @@ report::Table family_table(const EvaluationView& view, const EvaluationView::Spl
   return table;
 }
 
-report::Table phased_table(const EvaluationView::Split& split) {
-  report::Table table("Phases that change: the same scenarios under each", {{"controller", "controller"},
-                                                                           {"vs_default", "against " + name_of_arm(kDefaultArm), Quantity::kRatio},
-                                                                           {"vs_hindsight", "against each scenario's best static", Quantity::kRatio},
-                                                                           {"adaptation_s", "median adaptation", Quantity::kSeconds},
-                                                                           {"swaps_per_phase", "swaps a phase", Quantity::kRatio},
-                                                                           {"wasted", "swaps that do not pay", Quantity::kPercent}});
-  for (const PhasedJudgement& j : split.phased)
-    table.add({j.name, to_report(j.vs_default), to_report(j.vs_hindsight), .25 * j.median_adaptation, j.swaps_per_phase, j.swaps_that_do_not_pay});
-  return table;
-}
-
 report::Table off_policy_table(const EvaluationView& view) {
   report::Table table("Off-policy estimates from decisions of random, beside the truth on the same windows (mean ln cost to eevdf)",
                       {{"target", "policy"}, {"truth", "truth", Quantity::kNumber, 3}, {"ips", "IPS", Quantity::kNumber, 3}, {"snips", "SNIPS", Quantity::kNumber, 3},
@@ -92,6 +80,18 @@ std::string ratio_chart(const EvaluationView& view, const EvaluationView::Split&
 
 }  // namespace
 
+report::Table phased_table(const EvaluationView::Split& split) {
+  report::Table table("Phases that change: the same scenarios under each", {{"controller", "controller"},
+                                                                           {"vs_default", "against " + name_of_arm(kDefaultArm), Quantity::kRatio},
+                                                                           {"vs_hindsight", "against each scenario's best static", Quantity::kRatio},
+                                                                           {"adaptation_s", "median adaptation", Quantity::kSeconds},
+                                                                           {"swaps_per_phase", "swaps a phase", Quantity::kRatio},
+                                                                           {"wasted", "swaps that do not pay", Quantity::kPercent}});
+  for (const PhasedJudgement& j : split.phased)
+    table.add({j.name, to_report(j.vs_default), to_report(j.vs_hindsight), .25 * j.median_adaptation, j.swaps_per_phase, j.swaps_that_do_not_pay});
+  return table;
+}
+
 report::Table split_table(const EvaluationView& view, const EvaluationView::Split& split) {
   const JudgedSplit& s = split.judged;
   report::Table table(fmt::format("{}: {} blocks; {}; ratios to eevdf: {} {:.3f}, {} (chosen on train) {:.3f}, {} (best in hindsight) {:.3f}, oracle {:.3f}", split.name, s.blocks, split.about,
@@ -110,7 +110,7 @@ report::Table split_table(const EvaluationView& view, const EvaluationView::Spli
                        {"p", "p (Holm)", Quantity::kNumber, 3}});
   for (const Judgement& j : s.contenders) {
     std::vector<report::Cell> row{report::Cell(j.name), to_report(j.ratio), to_report(j.vs_train_static), to_report(j.vs_hindsight)};
-    row.back().tip = j.summary;
+    row.front().tip = j.summary;
     for (size_t i = 0; i < 3; ++i) row.push_back(i < j.vs_default_by_span.size() ? report::Cell(j.vs_default_by_span[i].value) : report::Cell());
     row.insert(row.end(), {j.tied, j.swaps, j.harmed_blocks, j.harmed_families, j.p_vs_default});
     table.add(std::move(row));

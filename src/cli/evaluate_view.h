@@ -36,6 +36,7 @@ struct EvaluationView {
   std::vector<std::string> notes{};
 };
 
+report::Table phased_table(const EvaluationView::Split& split);
 report::Table split_table(const EvaluationView& view, const EvaluationView::Split& split);
 std::string evaluation_page(const EvaluationView& view);
 nlohmann::json evaluation_json(const EvaluationView& view);

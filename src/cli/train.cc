@@ -54,6 +54,7 @@ std::string command_of(const Options& o) {
   if (o.train.epochs != defaults.epochs) out += fmt::format(" --epochs {}", o.train.epochs);
   if (o.train.nets != defaults.nets) out += fmt::format(" --nets {}", o.train.nets);
   if (o.train.seed != defaults.seed) out += fmt::format(" --seed {}", o.train.seed);
+  if (o.seconds != 3.013) out += fmt::format(" --seconds {}", o.seconds);
   return out + " --data data/matrix.pmm --out models/default.pmm";
 }
 

@@ -22,6 +22,7 @@ class BanditController : public Controller {
   };
   explicit BanditController(Parts parts) : p_(std::move(parts)) {}
   [[nodiscard]] std::string name() const override { return p_.name; }
+  [[nodiscard]] bool wants_bursts() const override { return true; }
 
   Decision decide(const Context& context) override {
     if (context.idle) {
@@ -33,7 +34,7 @@ class BanditController : public Controller {
         return keep(context, fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name));
     if (context.live_cost && !std::isfinite(*context.live_cost)) return keep(context, "keeps the arm: the live cost is not a number");
     bool anew = first_;
-    if (p_.watch.context_changed(context.features)) {
+    if (p_.watch.context_changed(context.features, context.active)) {
       restart();
       anew = true;
     }
@@ -100,7 +101,7 @@ Result<std::unique_ptr<Controller>> make_bandit_controller(const ControllerSpec&
   BanditController::Parts parts;
   parts.name = spec.name();
   parts.bandit = std::move(bandit);
-  if (const std::string path = spec.text("model", ""); !path.empty()) {
+  if (const std::string path = spec.text("model", "none"); path != "none") {
     auto model = load_model(path);
     if (!model) return fail(model.error().at("controller '" + spec.name() + "'"));
     if (is_policy(model->kind))
@@ -162,15 +163,16 @@ void ChangeWatch::restart() {
   if (cost_) cost_->restart();
   for (Series& series : context_) {
     if (series.detector) series.detector->restart();
-    series.standardise.restart();
+    for (Standardiser& s : series.standardise) s.restart();
   }
 }
 
-bool ChangeWatch::context_changed(const FeatureVector& features) {
+bool ChangeWatch::context_changed(const FeatureVector& features, ArmId active) {
+  if (active < 0 || active >= kChoosable) return false;
   bool alarm = false;
   for (size_t i = 0; i < context_.size(); ++i) {
     // Forks and wake-ups: they belong to the workload more than to the arm.
-    const double value = context_[i].standardise(features[i == 0 ? 0 : 2]);
+    const double value = context_[i].standardise[static_cast<size_t>(active)](features[i == 0 ? 0 : 2]);
     alarm |= context_[i].detector && context_[i].detector->observe(value);
   }
   if (alarm) restart();

@@ -32,7 +32,7 @@ class Bandit {
   }
 };
 
-// The options that all bandits have besides their own: model, change, seed.
+// The options that all bandits have besides their own: model (FILE, or none), change, seed.
 inline constexpr std::array<std::string_view, 3> kBanditOptions{"model", "change", "seed"};
 // Refuses options that are neither common nor among `own`.
 Result<Unit> allow_bandit_options(const ControllerSpec& spec, std::initializer_list<std::string_view> own);
@@ -62,14 +62,14 @@ class ChangeWatch {
  public:
   // Errors: kInvalidArgument (no such detector).
   static Result<ChangeWatch> of(std::string_view detector);
-  // True on an alarm; it has then begun anew.
-  bool context_changed(const FeatureVector& features);
+  // True on an alarm; it has then begun anew. What is usual is known for each arm apart, because arms move the features too.
+  bool context_changed(const FeatureVector& features, ArmId active);
   bool cost_changed(double surprise);
 
  private:
   struct Series {
     std::unique_ptr<ChangeDetector> detector;
-    Standardiser standardise{};
+    std::array<Standardiser, kChoosable> standardise{};
   };
   void restart();
   std::vector<Series> context_;

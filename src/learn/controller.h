@@ -45,6 +45,8 @@ class Controller {
   [[nodiscard]] virtual ArmId first_arm() const { return kDefaultArm; }  // before the first window
   // Static arms, schedules, oracles and the baselines are obeyed to the letter: no dwell, no hysteresis, no guard.
   [[nodiscard]] virtual bool literal() const { return false; }
+  // Whether it looks at the live cost or at replays: bursts are then recorded, which costs a little at every switch.
+  [[nodiscard]] virtual bool wants_bursts() const { return false; }
   // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's
   // changes lie off their grid.
   [[nodiscard]] virtual std::optional<int64_t> next_moment_ns(int64_t /*since_start_ns*/) const { return std::nullopt; }

@@ -13,9 +13,9 @@ namespace {
 class Exp3s : public Bandit {
  public:
   struct Options {
-    double gamma = .15;  // share of uniform draws
-    double share = .02;
-    double range = 1;  // ln cost: what counts as the whole way from best to worst
+    double gamma = .15;   // share of uniform draws
+    double share = .001;  // by theory one over the number of decisions
+    double range = 1;     // ln cost: what counts as the whole way from best to worst
   };
   explicit Exp3s(const Options& options) : o_(options) { restart(); }
 

@@ -45,6 +45,7 @@ class Experts : public Controller {
         hedge_(kExperts, options.hedge),
         table_(options.seed) {}
   [[nodiscard]] std::string name() const override { return "experts"; }
+  [[nodiscard]] bool wants_bursts() const override { return true; }
 
   Decision decide(const Context& context) override {
     if (context.idle) {
@@ -55,7 +56,7 @@ class Experts : public Controller {
     for (size_t f = 0; f < kFeatures; ++f)
       if (!std::isfinite(context.features[f]))
         return keep(context, fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name));
-    const bool changed = watch_.context_changed(context.features);
+    const bool changed = watch_.context_changed(context.features, context.active);
     if (changed) restart();
     const FeatureVector standardised = see(context);
     if (context.live_cost && std::isfinite(*context.live_cost) && context.active < kChoosable) learn(context, standardised);
@@ -232,7 +233,7 @@ Result<std::unique_ptr<Controller>> make_experts(const ControllerSpec& spec) {
     return fail(allowed.error());
   ExpertsOptions o;
   std::optional<Model> model;
-  if (const std::string path = spec.text("model", ""); !path.empty()) {
+  if (const std::string path = spec.text("model", "none"); path != "none") {
     auto loaded = load_model(path);
     if (!loaded) return fail(loaded.error().at("controller 'experts'"));
     if (is_policy(loaded->kind))

@@ -33,7 +33,8 @@ class ReplayMachine {
         stints_(stints),
         tasks_(replay.tasks_.size()),
         fired_(replay.bursts_.size(), kNever),
-        cpus_(static_cast<size_t>(replay.options_.cpus)) {}
+        cpus_(static_cast<size_t>(replay.options_.cpus)),
+        stops_(cpus_.size(), kNever) {}
   virtual ~ReplayMachine() = default;
 
   ReplayRun run() {
@@ -54,29 +55,29 @@ class ReplayMachine {
     now_ = first;
     for (;;) {
       int64_t next = wakes_.empty() ? kNever : wakes_.top().at;
-      for (const Cpu& c : cpus_)
-        if (c.task >= 0) next = std::min(next, c.stops_at);
+      for (const int64_t stop : stops_) next = std::min(next, stop);
       if (next == kNever) break;
       now_ = std::max(now_, next);
-      for (size_t c = 0; c < cpus_.size(); ++c)
-        if (cpus_[c].task >= 0 && cpus_[c].stops_at <= now_) reach(c);
+      for (size_t c = 0; c < stops_.size(); ++c)
+        if (stops_[c] <= now_) reach(c);
       while (!wakes_.empty() && wakes_.top().at <= now_) {
         const Waking w = wakes_.top();
         wakes_.pop();
-        wake(w.task, w.arrival);
+        wake(w.task, tasks_[w.task].next_arrival);
       }
     }
     out_.makespan_ns = now_ - first;
-    if (out_.episodes > 0) out_.mean_log_turnaround = sum_ / out_.episodes;
+    if (out_.episodes > 0) out_.mean_log_turnaround = (sum_ + exact_log(product_)) / out_.episodes;
     return out_;
   }
 
  protected:
   struct Task {
     uint32_t burst = 0;
-    int64_t done = 0;        // of the burst
-    uint32_t next_wake = 0;  // of its wakes
-    int64_t arrival = 0;     // of the episode
+    int64_t done = 0;          // of the burst
+    uint32_t next_wake = 0;    // of its wakes
+    int64_t arrival = 0;       // of the episode
+    int64_t next_arrival = 0;  // of the burst that it sleeps before
     int64_t attained = 0, usual = 0, weight = 100, start = 0;
     int64_t run_since_wake = 0;
     int64_t vruntime = 0, awake = 0, woke_at = -kNever / 2, wake_rate = 0, used = 0, quantum = 0, slice = 0;
@@ -91,7 +92,6 @@ class ReplayMachine {
     int64_t since = 0;      // charged up to here
     int64_t began = 0;      // of the stint, for whoever watches
     int64_t slice_at = 0;   // when it must ask again
-    int64_t stops_at = 0;   // the next moment at which anything happens here by itself
     int64_t key_since = 0;  // when the task's key was that
   };
 
@@ -101,6 +101,10 @@ class ReplayMachine {
   virtual int64_t slice_of(size_t cpu) = 0;
   virtual void about_to_sleep(size_t /*task*/) {}
   virtual void charged(Task& /*t*/, int64_t /*ran*/) {}
+
+  // At weight 100, without a division where there is nothing to divide by.
+  static int64_t weighed(int64_t ns, const Task& t) { return t.weight == 100 ? ns : ns * 100 / t.weight; }
+  static int64_t growth_of(const Task& t) { return t.weight == 100 ? 1000 : 100'000 / t.weight; }
 
   Task& task_on(size_t cpu) { return tasks_[static_cast<size_t>(cpus_[cpu].task)]; }
 
@@ -141,6 +145,7 @@ class ReplayMachine {
     if (stints_ != nullptr && now_ > c.began)
       stints_->push_back({.cpu = static_cast<int>(cpu), .task = replay_.tasks_[task].id, .from_ns = c.began, .to_ns = now_});
     c.task = -1;
+    stops_[cpu] = kNever;
     return task;
   }
   void fill(size_t cpu) {
@@ -154,16 +159,21 @@ class ReplayMachine {
   std::vector<Task> tasks_;
   std::vector<int64_t> fired_;  // when a waker woke the burst
   std::vector<Cpu> cpus_;
+  std::vector<int64_t> stops_;  // the next moment at which anything happens on a CPU by itself
   int64_t now_ = 0;
 
  private:
   struct Waking {
-    int64_t at = 0, arrival = 0;
-    size_t task = 0;
+    int64_t at = 0;
+    uint32_t task = 0;
     bool operator>(const Waking& other) const { return at != other.at ? at > other.at : task > other.task; }
   };
 
-  void wake_later(size_t task, int64_t at, int64_t arrival) { wakes_.push({at, arrival, task}); }
+  // A task waits for one moment at a time.
+  void wake_later(size_t task, int64_t at, int64_t arrival) {
+    tasks_[task].next_arrival = arrival;
+    wakes_.push({at, static_cast<uint32_t>(task)});
+  }
 
   void plan(size_t cpu) {
     Cpu& c = cpus_[cpu];
@@ -171,7 +181,7 @@ class ReplayMachine {
     const Replay::Burst& b = replay_.bursts_[t.burst];
     const uint32_t next = b.wakes + t.next_wake;
     const int64_t goal = next < b.wakes_end ? std::min(replay_.wakes_[next].after_ns, b.cpu_ns) : b.cpu_ns;
-    c.stops_at = std::min(c.since + std::max<int64_t>(goal - t.done, 0), c.slice_at);
+    stops_[cpu] = std::min(c.since + std::max<int64_t>(goal - t.done, 0), c.slice_at);
   }
 
   // Something that the running task was bound for has come: a wake-up of another, its sleep, or the end of its slice.
@@ -246,7 +256,12 @@ class ReplayMachine {
   }
 
   void episode_ends(const Task& t) {
-    sum_ += exact_log(static_cast<double>(std::max(options_.floor_ns, now_ - t.arrival)));
+    // One logarithm for many: of the product.
+    product_ *= static_cast<double>(std::max(options_.floor_ns, now_ - t.arrival));
+    if (product_ > 1e280) {
+      sum_ += exact_log(product_);
+      product_ = 1;
+    }
     ++out_.episodes;
   }
 
@@ -269,7 +284,7 @@ class ReplayMachine {
 
   std::priority_queue<Waking, std::vector<Waking>, std::greater<>> wakes_;
   ReplayRun out_;
-  double sum_ = 0;
+  double sum_ = 0, product_ = 1;
 };
 
 namespace {
@@ -296,11 +311,11 @@ class PortfolioMachine : public ReplayMachine {
   Rank rank_by_policy(Task& t) {
     switch (policy_) {
       case PM_LAS:
-        return {.key = t.attained * 100 / t.weight, .slice = std::clamp(t.attained / 4, 3 * kMs, 50 * kMs), .growth = 100'000 / t.weight};
+        return {.key = weighed(t.attained, t), .slice = std::clamp(t.attained / 4, 3 * kMs, 50 * kMs), .growth = growth_of(t)};
       case PM_AGE:
         return {.key = age_key(t), .slice = 20 * kMs};
       case PM_SJF:
-        return {.key = expected(t) * 100 / t.weight, .slice = 4 * kMs, .growth = 100'000 / t.weight};
+        return {.key = weighed(expected(t), t), .slice = 4 * kMs, .growth = growth_of(t)};
       case PM_IPRE: {
         const int64_t rate = std::max<int64_t>(t.wake_rate, 1);
         const auto queued = static_cast<int64_t>(queue_.size());
@@ -311,7 +326,7 @@ class PortfolioMachine : public ReplayMachine {
       }
       default: {
         const int64_t burst = expected(t);
-        if (burst <= 5 * kMs) return {.key = burst * 100 / t.weight, .slice = 5 * kMs, .growth = 100'000 / t.weight};
+        if (burst <= 5 * kMs) return {.key = weighed(burst, t), .slice = 5 * kMs, .growth = growth_of(t)};
         return {.key = (int64_t{1} << 45) + age_key(t), .slice = 20 * kMs};
       }
     }
@@ -333,7 +348,7 @@ class PortfolioMachine : public ReplayMachine {
   }
 
   void charged(Task& t, int64_t ran) override {
-    const int64_t weighted = ran * 100 / t.weight;
+    const int64_t weighted = weighed(ran, t);
     t.vruntime += weighted;
     t.awake += weighted;
     t.used += ran;
@@ -447,7 +462,7 @@ class EevdfMachine : public ReplayMachine {
   }
 
   void charged(Task& t, int64_t ran) override {
-    t.vruntime += ran * 100 / t.weight;
+    t.vruntime += weighed(ran, t);
     t.used += ran;
   }
   int64_t slice_of(size_t cpu) override {

@@ -12,6 +12,7 @@ class WhatIf : public Controller {
  public:
   WhatIf(double margin, double ewma) : margin_(margin), ewma_(ewma) {}
   [[nodiscard]] std::string name() const override { return "what_if"; }
+  [[nodiscard]] bool wants_bursts() const override { return true; }
 
   Decision decide(const Context& context) override {
     if (context.idle) {

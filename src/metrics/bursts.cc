@@ -17,9 +17,9 @@ extern "C" const unsigned char bursts_bpf_start[], bursts_bpf_end[];
 namespace pointsman {
 namespace {
 
-// The switches last: a burst that began unseen is not recorded at all, one whose end was missed would last for ever.
-constexpr const char* kAttached[] = {"on_switch", "on_waking", "on_wakeup", "on_fork"};
-constexpr const char* kPrograms[] = {"on_switch", "on_waking", "on_wakeup", "on_fork", "collect"};
+// Ends before beginnings: an interrupt that is never left would hide all wakers, a burst whose end was missed would last for ever.
+constexpr const char* kAttached[] = {"on_irq_end", "on_softirq_end", "on_timer_end", "on_irq",    "on_softirq",
+                                     "on_timer",   "on_switch",      "on_waking",    "on_wakeup", "on_fork"};
 constexpr int kAttempts = 8;
 
 size_t whole_pages(size_t bytes) {
@@ -89,12 +89,20 @@ Result<BurstRecorder> BurstRecorder::open() {
   if (!unfinished) return fail(unfinished.error());
   recorder.unfinished_ = static_cast<const pm_unfinished*>(*unfinished);
   recorder.unfinished_size_ = unfinished_size;
-  for (const char* name : kAttached) {
-    auto link = recorder.object_.attach(name);
-    if (!link) return fail(link.error());
-    recorder.links_.push_back(std::move(*link));
-  }
   return recorder;
+}
+
+Result<Unit> BurstRecorder::start() {
+  if (!links_.empty()) return Unit{};
+  for (const char* name : kAttached) {
+    auto link = object_.attach(name);
+    if (!link) {
+      links_.clear();
+      return fail(link.error());
+    }
+    links_.push_back(std::move(*link));
+  }
+  return Unit{};
 }
 
 BurstRecorder::BurstRecorder(BurstRecorder&& other) noexcept
@@ -156,7 +164,7 @@ Result<BurstRecording> BurstRecorder::read(int64_t span_ns) const {
 
 Result<uint32_t> BurstRecorder::verified_instructions() const {
   uint32_t total = 0;
-  for (const char* name : kPrograms) {
+  for (const std::string& name : object_.programs()) {
     auto n = object_.verified_instructions(name);
     if (!n) return fail(n.error());
     total += *n;

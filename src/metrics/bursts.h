@@ -1,4 +1,4 @@
-// BurstRecorder: the recorder of bursts (bpf/bursts), loaded and attached, and what its rings hold as one recording.
+// BurstRecorder: the recorder of bursts (bpf/bursts), loaded, attached once it is started, and what its rings hold as one recording.
 // Threads: one reader at a time. Owns: the programs; destroying it detaches them.
 // Errors: open: as Probe. read: kBusy when a ring is written faster than it can be copied, kIo.
 #pragma once
@@ -27,6 +27,8 @@ class BurstRecorder {
   BurstRecorder& operator=(BurstRecorder&& other) noexcept;
   ~BurstRecorder();
 
+  // Attaches it; again: does nothing. Bursts that are under way then are not recorded.
+  Result<Unit> start();
   // Bursts that ended in the last `span_ns`, and those under way.
   Result<BurstRecording> read(int64_t span_ns) const;
   [[nodiscard]] size_t bytes() const { return rings_size_ + unfinished_size_; }  // of kernel memory for the rings

@@ -13,8 +13,6 @@ char _license[] SEC("license") = "GPL";
 #define PF_KTHREAD 0x00200000
 #define FIRST_FAIR_PRIO 100
 #define NICE_0_PRIO 120
-// Of the preemption count: serving a soft interrupt, a hard one, a non-maskable one.
-#define IN_INTERRUPT 0x00ff0100
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -51,26 +49,44 @@ struct {
   __type(value, struct burst_state);
 } states SEC(".maps");
 
-// Where the kernel keeps its preemption count has moved about; where it is in neither place, no waker is known.
-struct pcpu_hot___old {
-  int preempt_count;
-};
-extern struct pcpu_hot___old pcpu_hot __ksym __weak;
-extern const int __preempt_count __ksym __weak;
+// How deep in interrupts each CPU is: whoever is woken from there was woken by no task. Counted by ourselves, since not every kernel tells a
+// program where its own count is.
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, u32);
+  __type(value, u32);
+} depth SEC(".maps");
 
-static __always_inline bool by_a_task(void) {
-  int count;
-  if (bpf_ksym_exists(&__preempt_count)) {
-    const int *at = bpf_this_cpu_ptr(&__preempt_count);
-    count = *at;
-  } else if (bpf_ksym_exists(&pcpu_hot)) {
-    const struct pcpu_hot___old *at = bpf_this_cpu_ptr(&pcpu_hot);
-    count = at->preempt_count;
-  } else {
-    return false;
-  }
-  return !(count & IN_INTERRUPT);
+static __always_inline u32 *depth_here(void) {
+  u32 zero = 0;
+  return bpf_map_lookup_elem(&depth, &zero);
 }
+static __always_inline void enters(void) {
+  u32 *d = depth_here();
+  if (d) ++*d;
+}
+static __always_inline void leaves(void) {
+  u32 *d = depth_here();
+  if (d && *d) --*d;
+}
+static __always_inline bool by_a_task(void) {
+  u32 *d = depth_here();
+  return d && !*d;
+}
+
+SEC("tp_btf/irq_handler_entry")
+int BPF_PROG(on_irq) { enters(); return 0; }
+SEC("tp_btf/irq_handler_exit")
+int BPF_PROG(on_irq_end) { leaves(); return 0; }
+SEC("tp_btf/softirq_entry")
+int BPF_PROG(on_softirq) { enters(); return 0; }
+SEC("tp_btf/softirq_exit")
+int BPF_PROG(on_softirq_end) { leaves(); return 0; }
+SEC("tp_btf/hrtimer_expire_entry")
+int BPF_PROG(on_timer) { enters(); return 0; }
+SEC("tp_btf/hrtimer_expire_exit")
+int BPF_PROG(on_timer_end) { leaves(); return 0; }
 
 static __always_inline bool recorded(struct task_struct *p) { return p->pid && !(p->flags & PF_KTHREAD) && p->normal_prio >= FIRST_FAIR_PRIO; }
 
@@ -162,6 +178,8 @@ int BPF_PROG(on_fork, struct task_struct *p) {
 SEC("tp_btf/sched_switch")
 int BPF_PROG(on_switch, bool preempt, struct task_struct *prev, struct task_struct *next, unsigned int prev_state) {
   u64 now = bpf_ktime_get_ns();
+  u32 *d = depth_here();
+  if (d) *d = 0;  // no switch happens in an interrupt: a count that went wrong does not stay wrong
   if (recorded(prev)) {
     struct burst_state *s = state_of(prev, false);
     if (s && s->in_burst) {
