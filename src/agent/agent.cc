@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "learn/live_cost.h"
 
 namespace pointsman {
 
@@ -83,6 +84,12 @@ void Agent::tick(int64_t moment_ns) {
     next_window_ns_ = moment_ns + options_.window_ns;
     next_cost_window_ns_ = moment_ns + options_.cost_window_ns;
     swapped_ns_ = moment_ns;
+    if (controller_.wants_bursts()) {
+      if (auto started = sensor_.record_bursts(); started)
+        records_bursts_ = true;
+      else
+        log_warning("{} goes without live costs and replays: {}", controller_.name(), started.error().message);
+    }
     return;
   }
   busiest_cpu_ratio_ = std::max(busiest_cpu_ratio_, reading->busiest_cpu_ratio);
@@ -92,6 +99,7 @@ void Agent::tick(int64_t moment_ns) {
   std::optional<std::string> sentence;
   if (moment_ns >= next_cost_window_ns_) {
     sentence = guard_.judge(swapper_.current().value_or(kEevdf), *cost_start_, *reading);
+    if (records_bursts_ && !look_back_from_) look_back_from_ = cost_start_->moment_ns;
     cost_start_ = *reading;
     while (next_cost_window_ns_ <= moment_ns) next_cost_window_ns_ += options_.cost_window_ns;
   }
@@ -128,12 +136,18 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
   window.idle = nearly_idle(input);
   window.features = features_of(input);
   window.p99_short_wait_ms = guard_.last_p99_ms();
-  window.decision = controller_.decide({.since_start_ns = moment_ns - started_ns_,
-                                        .since_swap_ns = moment_ns - swapped_ns_,
-                                        .active = window.active,
-                                        .idle = window.idle,
-                                        .features = window.features,
-                                        .busiest_cpu_ratio = busiest_cpu_ratio_});
+  Context context{.since_start_ns = moment_ns - started_ns_,
+                  .since_swap_ns = moment_ns - swapped_ns_,
+                  .active = window.active,
+                  .idle = window.idle,
+                  .features = window.features,
+                  .busiest_cpu_ratio = busiest_cpu_ratio_};
+  // In an idle window nobody listens: it is told at the next busy one.
+  if (look_back_from_ && !window.idle) {
+    look_back(*look_back_from_, now, context);
+    look_back_from_.reset();
+  }
+  window.decision = controller_.decide(context);
   window.taken = choose(window, sentence, moment_ns);
   if (window.taken != window.active && !options_.shadow) {
     window.outcome = swapper_.swap(window.taken);
@@ -147,6 +161,25 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
     }
   }
   recorder_.on_window(window);
+}
+
+// What the cost window that has just ended cost, when one arm had all of it, and what its bursts would have cost under every arm.
+void Agent::look_back(int64_t from_ns, const Reading& now, Context& context) {
+  auto bursts = sensor_.recent_bursts(options_.replay_ns);
+  if (!bursts) {
+    log_warning("no bursts: {}", bursts.error().message);
+    return;
+  }
+  const std::vector<RecordedBurst> recorded = recorded_bursts(*bursts, now.moment_ns - options_.replay_ns);
+  // The first window is the first arm's from its first tick on.
+  if (swapped_ns_ <= from_ns + options_.tick_ns)
+    if (const auto cost = live_cost(recorded, from_ns, now.moment_ns)) context.live_cost = cost->log_turnaround;
+  if (recorded.empty()) return;
+  auto replay = Replay::of(recorded, {.cpus = sensor_.cpus()});
+  if (replay)
+    context.replayed = replay->costs();
+  else
+    log_warning("{}", replay.error().message);
 }
 
 // The order of precedence: a foreign scheduler, a person, the guard, the controller held by dwell and cost.

@@ -30,6 +30,7 @@ struct AgentOptions {
   int64_t least_dwell_ns = 250 * kMillisecond;  // never two swaps within this time
   double hysteresis = 0.02;                     // ln cost: a rival must be better by this much
   bool shadow = false;                          // decide and record, never swap
+  int64_t replay_ns = 2 * kSecond;              // how much of the past is replayed, for a controller that wants it
   // What the controller may have; a person's pin and the guard's way to eevdf are not bound by it.
   std::array<bool, kChoosable> choosable = {true, true, true, true, true, true};
   GuardOptions guard;
@@ -78,6 +79,7 @@ class Agent {
 
  private:
   void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
+  void look_back(int64_t from_ns, const Reading& now, Context& context);
   ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);
   void go_blind(int64_t moment_ns, const Error& why);
   static bool is_warm(ArmId from, ArmId to);
@@ -95,6 +97,8 @@ class Agent {
   double busiest_cpu_ratio_ = 0;  // the largest of the window's ticks
   int64_t started_ns_ = 0, asked_ns_ = 0, swapped_ns_ = 0, next_window_ns_ = 0, next_cost_window_ns_ = 0;
   int64_t blind_since_ns_ = 0;
+  std::optional<int64_t> look_back_from_;  // the beginning of the cost window whose end the controller is to be told of
+  bool records_bursts_ = false;
   int64_t cpu_at_start_ns_ = 0, cpu_used_ns_ = 0;
   int swaps_ = 0;
   std::optional<uint64_t> releases_seen_;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <fstream>
 
 #include "base/file.h"
@@ -24,8 +26,26 @@ class ScriptedSensor : public Sensor {
   [[nodiscard]] int cpus() const override { return 4; }
   // One cost window in which short jobs waited `ms`.
   void wait_short(double ms, int jobs) { state.probe.short_wait_hist[pm_hist_bucket(static_cast<uint64_t>(ms * 1e6))] += static_cast<uint64_t>(jobs); }
+  Result<Unit> record_bursts() override {
+    if (!records) return fail(ErrorCode::kUnsupported, "none here");
+    recording = true;
+    return Unit{};
+  }
+  // One task that runs 10 ms of every 50, as long as anyone looks back.
+  Result<std::vector<pm_burst>> recent_bursts(int64_t span_ns) override {
+    std::vector<pm_burst> out;
+    for (int64_t end = clock_.now_ns(); end > clock_.now_ns() - span_ns; end -= 50 * kMillisecond) {
+      pm_burst b{};
+      b.task = 7;
+      b.end_ns = static_cast<uint64_t>(end);
+      b.wake_ns = static_cast<uint64_t>(end - 20 * kMillisecond);
+      b.cpu_ns = 10 * kMillisecond;
+      out.push_back(b);
+    }
+    return out;
+  }
   Reading state;
-  bool blind = false;
+  bool blind = false, records = true, recording = false;
 
  private:
   const Clock& clock_;
@@ -34,7 +54,8 @@ class ScriptedSensor : public Sensor {
 class ScriptedController : public Controller {
  public:
   [[nodiscard]] std::string name() const override { return "scripted"; }
-  Decision decide(const Context&) override {
+  Decision decide(const Context& context) override {
+    seen.push_back(context);
     Decision d;
     d.arm = wanted;
     d.why = "script";
@@ -42,8 +63,10 @@ class ScriptedController : public Controller {
     return d;
   }
   [[nodiscard]] bool literal() const override { return is_literal; }
+  [[nodiscard]] bool wants_bursts() const override { return curious; }
   ArmId wanted = kEevdf;
-  bool is_literal = false;
+  bool is_literal = false, curious = false;
+  std::vector<Context> seen;
   std::optional<std::array<double, kChoosable>> predicted;
 };
 
@@ -77,6 +100,45 @@ class AgentTest : public testing::Test {
   Notes notes;
   std::optional<Agent> agent;
 };
+
+TEST_F(AgentTest, WhoWantsBurstsIsToldTheLiveCostAndTheReplayOncePerCostWindow) {
+  controller.curious = true;
+  start();
+  go(5 * kSecond);
+  EXPECT_TRUE(sensor.recording);
+  int costs = 0, replays = 0;
+  for (const Context& c : controller.seen) {
+    costs += c.live_cost.has_value();
+    replays += c.replayed.has_value();
+    if (c.live_cost) {
+      EXPECT_NEAR(*c.live_cost, std::log(20e6), .2);
+    }
+  }
+  EXPECT_GE(costs, 4);
+  EXPECT_EQ(costs, replays);
+  EXPECT_LE(costs, 5);
+}
+
+TEST_F(AgentTest, AnArmThatHadOnlyPartOfACostWindowIsNotChargedWithIt) {
+  controller.curious = true;
+  start();
+  go(2600 * kMillisecond);
+  controller.wanted = arm("las");  // swapped in the middle of the third cost window
+  const size_t before = controller.seen.size();
+  go(800 * kMillisecond);
+  for (size_t i = before; i < controller.seen.size(); ++i) EXPECT_FALSE(controller.seen[i].live_cost);
+  go(kSecond);
+  EXPECT_TRUE(std::any_of(controller.seen.begin() + static_cast<ptrdiff_t>(before), controller.seen.end(), [](const Context& c) { return c.live_cost.has_value(); }));
+}
+
+TEST_F(AgentTest, WithoutARecorderTheControllerIsAskedAllTheSame) {
+  controller.curious = true;
+  sensor.records = false;
+  start();
+  go(3 * kSecond);
+  EXPECT_GE(controller.seen.size(), 10u);
+  for (const Context& c : controller.seen) EXPECT_FALSE(c.live_cost || c.replayed);
+}
 
 TEST_F(AgentTest, SwapsWhenTheControllerAsksAndReadsBack) {
   start();

@@ -8,7 +8,27 @@ Result<std::unique_ptr<MetricsSensor>> MetricsSensor::open(Options options) {
   auto sensor = std::unique_ptr<MetricsSensor>(new MetricsSensor(std::move(*probe), make_cpu_collector({.procfs = options.procfs})));
   // The first reading has nothing to compare with; a /proc/stat that cannot be read is told now, not in the loop.
   if (auto first = sensor->busiest_ratio(SystemClock().now_ns()); !first) return fail(first.error());
+  if (options.bursts) {
+    // Whoever records none still sees: only live costs and replays are missing then.
+    auto recorder = BurstRecorder::open();
+    if (recorder)
+      sensor->recorder_.emplace(std::move(*recorder));
+    else
+      sensor->no_recorder_ = recorder.error().message;
+  }
   return sensor;
+}
+
+Result<Unit> MetricsSensor::record_bursts() {
+  if (!recorder_) return fail(ErrorCode::kUnsupported, "no bursts are recorded: {}", no_recorder_);
+  return recorder_->start();
+}
+
+Result<std::vector<pm_burst>> MetricsSensor::recent_bursts(int64_t span_ns) {
+  if (!recorder_) return fail(ErrorCode::kUnsupported, "no bursts are recorded: {}", no_recorder_);
+  auto recording = recorder_->read(span_ns);
+  if (!recording) return fail(recording.error());
+  return std::move(recording->bursts);
 }
 
 Result<Reading> MetricsSensor::read() {

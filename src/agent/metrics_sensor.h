@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "agent/sensor.h"
 #include "base/clock.h"
+#include "metrics/bursts.h"
 #include "metrics/collector.h"
 #include "metrics/probe.h"
 
@@ -15,11 +17,14 @@ class MetricsSensor : public Sensor {
  public:
   struct Options {
     std::string procfs = "/proc";
+    bool bursts = false;  // load the recorder of bursts too; record_bursts() starts it
   };
   // Errors: those of Probe::open.
   static Result<std::unique_ptr<MetricsSensor>> open(Options options);
   Result<Reading> read() override;
   [[nodiscard]] int cpus() const override { return probe_.cpus(); }
+  Result<Unit> record_bursts() override;
+  Result<std::vector<pm_burst>> recent_bursts(int64_t span_ns) override;
   [[nodiscard]] const Probe& probe() const { return probe_; }
 
  private:
@@ -27,6 +32,8 @@ class MetricsSensor : public Sensor {
   Result<double> busiest_ratio(int64_t now_ns);
 
   Probe probe_;
+  std::optional<BurstRecorder> recorder_;
+  std::string no_recorder_ = "the recorder of bursts was not asked for";
   std::unique_ptr<Collector> cpu_;
   Snapshot now_;     // only its topic of CPUs is filled
   CpuTopic before_;  // at before_ns_

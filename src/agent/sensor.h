@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/result.h"
+#include "bpf/bursts/bursts.intf.h"
 #include "bpf/probe/probe.intf.h"
 
 namespace pointsman {
@@ -20,6 +22,10 @@ class Sensor {
   virtual ~Sensor() = default;
   virtual Result<Reading> read() = 0;
   [[nodiscard]] virtual int cpus() const = 0;
+  // From then on bursts are recorded. kUnsupported where nobody can.
+  virtual Result<Unit> record_bursts() { return fail(ErrorCode::kUnsupported, "this sensor records no bursts"); }
+  // Those that ended in the last `span_ns`, and those under way, at CLOCK_MONOTONIC.
+  virtual Result<std::vector<pm_burst>> recent_bursts(int64_t /*span_ns*/) { return fail(ErrorCode::kUnsupported, "this sensor records no bursts"); }
 };
 
 }  // namespace pointsman

@@ -1,12 +1,19 @@
 #include "cli/model_option.h"
 
+#include <algorithm>
+#include <array>
+
 #include "base/file.h"
 #include "cli/project.h"
 #include "learn/model.h"
 
 namespace pointsman {
 
-bool is_learned(const std::string& controller) { return controller.starts_with("classifier"); }
+bool is_learned(const std::string& controller) {
+  const std::string name = controller.substr(0, controller.find(':'));
+  constexpr std::array kLearned{"classifier", "policy", "experts", "thompson", "lin_thompson", "lin_ucb", "square_cb"};
+  return std::find(kLearned.begin(), kLearned.end(), name) != kLearned.end();
+}
 
 std::string with_model(const std::string& controller, const std::string& path) {
   if (!is_learned(controller) || controller.find("model=") != std::string::npos) return controller;

@@ -200,7 +200,7 @@ Result<Unit> run(const Options& options) {
     if (!opened) return fail(opened.error().at("cannot swap schedulers here (pointsman doctor tells more; --shadow decides without swapping)"));
     host = std::move(*opened);
   }
-  auto sensor = MetricsSensor::open({.procfs = options.procfs});
+  auto sensor = MetricsSensor::open({.procfs = options.procfs, .bursts = (*controller)->wants_bursts()});
   if (!sensor) return fail(sensor.error());
   if (auto outranked = outrank_ordinary_tasks(); !outranked) return fail(outranked.error());
 

@@ -1,43 +1,114 @@
-// pointsman train: from a matrix to a model: an ensemble that predicts every arm's regret, a rule chosen on validation seeds, scores on families never seen.
+// pointsman train: from a matrix to a model by any learner: a rule chosen on validation seeds, scores on families never seen, learning curves.
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "agent/config.h"
 #include "base/file.h"
-#include "base/hash.h"
-#include "cli/project.h"
+#include "cli/split_data.h"
 #include "cli/statistics.h"
 #include "cli/verb.h"
-#include "lab/splits.h"
-#include "learn/from_ledger.h"
 #include "learn/train.h"
+#include "report/chart.h"
+#include "report/page.h"
 #include "report/progress.h"
-#include "store/matrix_file.h"
 
 namespace pointsman {
 
 namespace {
 
-// Of a run: the first half second is the arm's beginning, what comes after the last arrival only drains.
-constexpr int64_t kFirstWindowNs = 500'000'000;
-
 struct Options {
-  std::string data, out = "models/default.pmm", commit, config;
+  std::string data, out = "models/default.pmm", commit, curve, config;
+  std::string algorithm = "mlp", loss, explore = "0.05";
+  std::vector<int> hidden;
   TrainOptions train;
   bool cross = false;
   double seconds = 3.013;
   JsonOption json;
 };
 
-Result<LedgerDataset> dataset_of_split(const std::vector<LedgerRun>& runs, std::string_view split, double seconds, const Objective& objective) {
-  std::vector<LedgerRun> chosen;
-  for (const LedgerRun& run : runs)
-    if (split_of(run.key.scenario, run.key.seed) == split) chosen.push_back(run);
-  if (chosen.empty()) return fail(ErrorCode::kInvalidArgument, "the data have no runs of the split {}", split);
-  auto dataset = dataset_of(chosen, {.objective = objective, .from_ns = kFirstWindowNs, .until_ns = static_cast<int64_t>(seconds * 1e9)});
-  if (!dataset) return fail(dataset.error().at(std::string(split)));
-  return dataset;
+// From what was written to what is trained with.
+Result<Unit> settle(Options& o) {
+  o.train.algorithm = o.algorithm;
+  if (!o.hidden.empty()) o.train.hidden = o.hidden;
+  const bool policy = o.algorithm == "softmax" || o.algorithm == "policy";
+  if (!o.loss.empty() && !policy) return fail(ErrorCode::kInvalidArgument, "--loss belongs to softmax and policy, not to {}", o.algorithm);
+  auto loss = find_policy_loss(!o.loss.empty() ? o.loss : o.algorithm == "softmax" ? "label" : "expected-cost");
+  if (!loss) return fail(loss.error());
+  o.train.policy.loss = *loss;
+  if (o.train.policy.episodes > 0 && *loss != PolicyLoss::kReinforce) return fail(ErrorCode::kInvalidArgument, "--episodes belongs to --loss reinforce");
+  auto explore = parse_exploration(o.explore);
+  if (!explore) return fail(explore.error().at("--explore"));
+  o.train.policy.explore = *explore;
+  return Unit{};
 }
+
+// What was asked for beyond the defaults, so that the card's command makes the same model.
+std::string command_of(const Options& o) {
+  const TrainOptions defaults;
+  std::string out = "pointsman train";
+  if (o.algorithm != defaults.algorithm) out += " --algo " + o.algorithm;
+  if (!o.loss.empty()) out += " --loss " + o.loss;
+  if (o.train.policy.loss == PolicyLoss::kReinforce) out += " --explore " + o.explore;
+  if (o.train.policy.episodes > 0) out += fmt::format(" --episodes {}", o.train.policy.episodes);
+  for (size_t i = 0; i < o.hidden.size(); ++i) out += fmt::format("{}{}", i == 0 ? " --hidden " : ",", o.hidden[i]);
+  if (o.train.epochs != defaults.epochs) out += fmt::format(" --epochs {}", o.train.epochs);
+  if (o.train.nets != defaults.nets) out += fmt::format(" --nets {}", o.train.nets);
+  if (o.train.seed != defaults.seed) out += fmt::format(" --seed {}", o.train.seed);
+  if (o.seconds != 3.013) out += fmt::format(" --seconds {}", o.seconds);
+  if (!o.config.empty()) out += " --config " + o.config;
+  return out + fmt::format(" --data {} --out {}", o.data.empty() ? "data/matrix.pmm" : o.data, o.out);
+}
+
+RuleGrid grid_for(ModelKind kind) {
+  if (!is_policy(kind)) return {};
+  // Of a policy the margin is a ratio of probabilities, and the deviation that of their logarithms.
+  return {.deviations = {0, .5, 1, 2}, .margins = {0, .5, 1, 2, 4}};
+}
+
+// How the score on validation grows with the families that were trained on.
+struct CurvePoint {
+  size_t families = 0;
+  Interval vs_default{};
+};
+Result<std::vector<CurvePoint>> family_curve(const Dataset& train_set, const Dataset& validation, const TrainOptions& train_options) {
+  std::set<std::string> names;
+  for (const Block& block : train_set.blocks) names.insert(block.family);
+  std::vector<std::string> order(names.begin(), names.end());
+  Rng rng(train_options.seed, "family curve");
+  for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
+  std::vector<CurvePoint> out;
+  for (const int quarters : {1, 2, 3, 4}) {
+    const size_t n = std::max<size_t>(1, order.size() * static_cast<size_t>(quarters) / 4);
+    Dataset part;
+    for (const Block& block : train_set.blocks)
+      if (std::find(order.begin(), order.begin() + static_cast<ptrdiff_t>(n), block.family) != order.begin() + static_cast<ptrdiff_t>(n)) part.blocks.push_back(block);
+    auto model = train(part, train_options);
+    if (!model) return fail(model.error());
+    const HeldOut seen = predict_all(*model, validation, best_static(part));
+    out.push_back({n, score(validation, seen, tune_rule(validation, seen, grid_for(model->kind))).vs_default});
+  }
+  return out;
+}
+
+std::string curve_page(const Options& options, const std::vector<double>& losses, const std::vector<CurvePoint>& families, const report::Table& table) {
+  report::LineChart loss{.label = "Loss over training", .x_label = "pass", .y_label = "mean loss"};
+  report::LineChart::Series& series = loss.series.emplace_back();
+  series.label = options.algorithm;
+  for (size_t i = 0; i < losses.size(); ++i) series.points.push_back({.x = static_cast<double>(i + 1), .y = losses[i]});
+  report::LineChart growth{.label = "Score on validation by families trained on", .x_label = "families", .y_label = "share of the way to the oracle"};
+  report::LineChart::Series& grown = growth.series.emplace_back();
+  grown.label = "against " + std::string(arms()[kDefaultArm].name);
+  for (const CurvePoint& p : families) grown.points.push_back({.x = static_cast<double>(p.families), .y = p.vs_default.value, .low = p.vs_default.low, .high = p.vs_default.high});
+  return report::to_html({.title = "Learning curves: " + options.algorithm,
+                          .kicker = "training",
+                          .lead = report::paragraph(command_of(options)),
+                          .sections = {{.id = "loss", .heading = "Loss", .body = report::line_svg(loss)},
+                                       {.id = "families", .heading = "How many families it takes", .body = report::line_svg(growth)},
+                                       {.id = "scores", .heading = "Scores", .body = table.html()}}});
+}
+
+int passes_of(const Options& o) { return o.algorithm == "ridge" ? 1 : o.algorithm == "trees" ? o.train.trees.per_member : o.train.epochs; }
 
 Result<Unit> run(const Options& options) {
   Config config;
@@ -46,31 +117,31 @@ Result<Unit> run(const Options& options) {
     if (!loaded) return fail(loaded.error());
     config = std::move(*loaded);
   }
-  const std::string data = options.data.empty() ? find_in_project("data/matrix.pmm") : options.data;
-  if (data.empty()) return fail(ErrorCode::kNotFound, "no data/matrix.pmm: name a matrix file with --data, or make one with pointsman lab matrix --write");
-  auto bytes = read_file(data);
-  if (!bytes) return fail(bytes.error());
-  auto runs = decode_matrix(*bytes);
-  if (!runs) return fail(runs.error().at(data));
-  auto train_set = dataset_of_split(*runs, "train", options.seconds, config.objective);
+  auto data = read_matrix_data(options.data);
+  if (!data) return fail(data.error());
+  auto train_set = dataset_of_split(data->runs, "train", options.seconds, config.objective);
   if (!train_set) return fail(train_set.error());
-  auto validation = dataset_of_split(*runs, "validation", options.seconds, config.objective);
+  auto validation = dataset_of_split(data->runs, "validation", options.seconds, config.objective);
   if (!validation) return fail(validation.error());
 
   const SystemClock clock;
   report::ProgressOptions line;
   line.label = "training";
-  line.total = static_cast<int64_t>(options.train.nets) * options.train.epochs;
+  line.total = static_cast<int64_t>(options.train.nets) * passes_of(options);
   report::Progress progress(line, clock);
   TrainOptions train_options = options.train;
-  train_options.on_epoch = [&](int net, int epoch, double loss) { progress.advance(1, fmt::format("net {} epoch {} loss {:.4f}", net + 1, epoch + 1, loss)); };
+  std::vector<double> losses(static_cast<size_t>(passes_of(options)));
+  train_options.on_epoch = [&](int net, int epoch, double loss) {
+    losses[static_cast<size_t>(epoch)] += loss / options.train.nets;
+    progress.advance(1, fmt::format("member {} pass {} loss {:.4f}", net + 1, epoch + 1, loss));
+  };
   auto model = train(train_set->dataset, train_options);
   if (!model) return fail(model.error());
   progress.finish();
 
   const ArmId fixed = best_static(train_set->dataset);
   const HeldOut seen = predict_all(*model, validation->dataset, fixed);
-  model->rule = tune_rule(validation->dataset, seen, {});
+  model->rule = tune_rule(validation->dataset, seen, grid_for(model->kind));
 
   report::Table table(fmt::format("Scores by look-up; share of the way to the oracle (rule: {} deviations, margin {}, ewma {})", model->rule.deviations, model->rule.margin, model->rule.ewma),
                       {{"split", "split"}, {"blocks", "blocks", report::Quantity::kCount}, {"vs_default", "against hyb", report::Quantity::kRatio},
@@ -97,19 +168,20 @@ Result<Unit> run(const Options& options) {
     add("train, cross-validated by seed", train_set->dataset, *cross);
   }
   add("validation (the rule was chosen on it)", validation->dataset, seen);
-  if (auto held_out = dataset_of_split(*runs, "test-families", options.seconds, config.objective)) {
-    add("test-families", held_out->dataset, predict_all(*model, held_out->dataset, fixed));
-  } else {
-    table.notes.push_back(held_out.error().message);
+  for (const char* split : {"test-seeds", "test-families"}) {
+    if (auto held_out = dataset_of_split(data->runs, split, options.seconds, config.objective))
+      add(split, held_out->dataset, predict_all(*model, held_out->dataset, fixed));
+    else
+      table.notes.push_back(held_out.error().message);
   }
   table.notes.push_back(fmt::format("{} windows of {} blocks; the static arm chosen on train is {}", train_set->windows, train_set->dataset.blocks.size(), arms()[static_cast<size_t>(fixed)].name));
   table.notes.push_back("A trained model alone does not carry over to families that it has never seen; the test-families row says how little.");
 
-  card.data = fmt::format("{} ({})", std::filesystem::path(data).filename().string(), Hash64{}.add(*bytes).hex());
+  card.data = data->name;
   card.objective = spell(config.objective);
   card.commit = options.commit;
-  card.command = "pointsman train --data data/matrix.pmm --out models/default.pmm";
-  if (!options.config.empty()) card.command = fmt::format("pointsman train --config {} --data {} --out {}", options.config, data, options.out);
+  card.command = command_of(options);
+  card.losses = losses;
   for (const Block& block : train_set->dataset.blocks) {
     if (std::find(card.families.begin(), card.families.end(), block.family) == card.families.end()) card.families.push_back(block.family);
     if (std::find(card.seeds.begin(), card.seeds.end(), block.seed) == card.seeds.end()) card.seeds.push_back(block.seed);
@@ -121,6 +193,11 @@ Result<Unit> run(const Options& options) {
   std::error_code ignored;
   if (const auto folder = std::filesystem::path(options.out).parent_path(); !folder.empty()) std::filesystem::create_directories(folder, ignored);
   if (auto saved = save_model(options.out, *model, card); !saved) return saved;
+  if (!options.curve.empty()) {
+    auto families = family_curve(train_set->dataset, validation->dataset, options.train);
+    if (!families) return fail(families.error());
+    if (auto written = write_file(options.curve, curve_page(options, losses, *families, table)); !written) return written;
+  }
   return report::emit(table, options.json.emit());
 }
 
@@ -129,6 +206,20 @@ Result<Unit> run(const Options& options) {
 void add_train(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->train.threads = 2;
+  std::vector<std::string> names;
+  std::string described = "Learner:";
+  for (const Learner& learner : learners()) {
+    names.emplace_back(learner.name);
+    described += fmt::format("{} {} ({})", names.size() > 1 ? "," : "", learner.name, learner.summary);
+  }
+  app.add_option("--algo", options->algorithm, described)->capture_default_str()->check(CLI::IsMember(names))->type_name("NAME");
+  app.add_option("--loss", options->loss, "Of softmax and policy: label, seed, expected-cost or reinforce (default: label, expected-cost)")
+      ->check(CLI::IsMember({"label", "seed", "expected-cost", "reinforce"}))
+      ->type_name("LOSS");
+  app.add_option("--episodes", options->train.policy.episodes, "Of reinforce: lives of one block by look-up (default: as many as would see all windows --epochs times)")->check(CLI::Range(1, 100'000'000));
+  app.add_option("--explore", options->explore, "Of reinforce: none, sqrt, ucb1 or a constant rate")->capture_default_str();
+  app.add_option("--hidden", options->hidden, "Widths of the hidden layers (default: 32,32)")->delimiter(',')->check(CLI::Range(1, kWidestLayer));
+  app.add_option("--curve", options->curve, "Write learning curves as a page: loss by pass, score by families (four more trainings)")->type_name("HTML");
   app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)")->type_name("FILE");
   app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json")->capture_default_str()->type_name("FILE");
   app.add_option("--config", options->config, "Take the objective from this configuration")->type_name("FILE");
@@ -141,8 +232,14 @@ void add_train(CLI::App& app, int& exit_code) {
   app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
   options->json.add(app);
   app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"},
+                       {"pointsman train --algo policy --loss reinforce --episodes 20000 --out /tmp/policy.pmm", "learn from the cost of what was taken alone"},
+                       {"pointsman train --algo trees --out /tmp/trees.pmm --curve /tmp/trees.html", "extra trees, with learning curves"},
                        {"pointsman train --config my.toml --out my.pmm", "a model for an objective of your own"}}));
   app.callback([options, &exit_code] {
+    if (auto ready = settle(*options); !ready) {
+      exit_code = report_error(ready.error());
+      return;
+    }
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });
 }

@@ -147,7 +147,8 @@ Result<EpisodeStage> EpisodeStage::open() {
   auto clock = std::make_unique<SystemClock>();
   auto host = KernelHost::open({}, *clock);
   if (!host) return fail(host.error());
-  auto sensor = MetricsSensor::open({});
+  // The recorder is verified before the snapshot; only an agent that wants it starts it.
+  auto sensor = MetricsSensor::open({.bursts = true});
   if (!sensor) return fail(sensor.error());
   return EpisodeStage(std::move(clock), std::move(*host), std::move(*sensor));
 }

@@ -18,12 +18,20 @@ struct Context {
   bool idle = false;  // nothing to decide in this window
   FeatureVector features{};
   double busiest_cpu_ratio = 0;  // 0..1, for the scx_loader rule
+  // The live cost (mean ln turnaround of episodes) of the cost window that has just ended, when `active` was active in all of it. Its level
+  // belongs to the workload: only differences between arms mean anything.
+  std::optional<double> live_cost{};
+  // What the bursts of the last second or two would have cost under each choosable arm, ln ratio to the default arm (replay.h), when they
+  // were replayed for this window.
+  std::optional<std::array<double, kChoosable>> replayed{};
 };
 
 struct Decision {
   ArmId arm = kDefaultArm;
   double propensity = 1;  // probability of `arm` under this controller in this context
-  std::string why;        // one clause, for people
+  std::string why{};      // one clause, for people
+  // The probability of every choosable arm, where it drew; the rest are certain of `arm`.
+  std::optional<std::array<double, kChoosable>> distribution{};
   // Predicted cost of each choosable arm as ln ratio to the default arm, with its uncertainty (one deviation), where the controller
   // predicts.
   std::optional<std::array<double, kChoosable>> predicted{}, deviation{};
@@ -37,6 +45,8 @@ class Controller {
   [[nodiscard]] virtual ArmId first_arm() const { return kDefaultArm; }  // before the first window
   // Static arms, schedules, oracles and the baselines are obeyed to the letter: no dwell, no hysteresis, no guard.
   [[nodiscard]] virtual bool literal() const { return false; }
+  // Whether it looks at the live cost or at replays: bursts are then recorded, which costs a little at every switch.
+  [[nodiscard]] virtual bool wants_bursts() const { return false; }
   // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's
   // changes lie off their grid.
   [[nodiscard]] virtual std::optional<int64_t> next_moment_ns(int64_t /*since_start_ns*/) const { return std::nullopt; }

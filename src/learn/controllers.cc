@@ -10,7 +10,8 @@
 namespace pointsman {
 
 using Maker = Result<std::unique_ptr<Controller>>(const ControllerSpec&);
-Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_loader_rule, make_classifier;
+Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_loader_rule, make_classifier, make_policy, make_what_if,
+    make_experts, make_thompson, make_lin_thompson, make_lin_ucb, make_square_cb, make_exp3s, make_d_ucb, make_ucb1, make_epsilon_greedy;
 
 namespace {
 
@@ -22,7 +23,27 @@ constexpr std::array kControllers{
     ControllerKind{"scx_loader", "arm=NAME,scale=X",
                    "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf", make_scx_loader_rule},
     ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X,arms=A+B",
-                   "the learned policy: least predicted cost, hyb unless it is sure", make_classifier},
+                   "the learned model: least predicted cost, hyb unless it is sure", make_classifier},
+    ControllerKind{"policy", "model=FILE,explore=none|sqrt|RATE|ucb1,temperature=X,every=WINDOWS,seed=N",
+                   "draws from a learned distribution over arms", make_policy},
+    ControllerKind{"what_if", "margin=X,ewma=X", "least cost in a replay of the last bursts under every arm, hyb unless it is clear",
+                   make_what_if},
+    ControllerKind{"experts",
+                   "model=FILE,deviations=X,margin=X,tau=X,noise=X,eta=X,share=X,explore=X,without=EXPERT+EXPERT,change=NAME,...",
+                   "Hedge over the model, the replay and the live cost; hyb unless their mixture is sure", make_experts},
+    ControllerKind{"thompson", "model=FILE,tau=X,noise=X,forget=X,change=none|cusum|glr,seed=N",
+                   "Thompson sampling on the live cost, around the model's prediction", make_thompson},
+    ControllerKind{"lin_thompson", "model=FILE,tau=X,slope=X,noise=X,forget=X,change=NAME,seed=N",
+                   "the same with effects that depend on features, and forgetting", make_lin_thompson},
+    ControllerKind{"lin_ucb", "model=FILE,width=X,tau=X,slope=X,noise=X,forget=X,change=NAME",
+                   "the arm whose cost may be least by a linear confidence bound", make_lin_ucb},
+    ControllerKind{"square_cb", "model=FILE,gamma=X,tau=X,noise=X,forget=X,change=NAME,seed=N",
+                   "inverse-gap weighting around the model corrected by the live cost", make_square_cb},
+    ControllerKind{"exp3s", "gamma=X,share=X,range=X,change=NAME,seed=N", "exponential weights that track changes", make_exp3s},
+    ControllerKind{"d_ucb", "discount=X,width=X,change=NAME", "confidence bounds on discounted live costs", make_d_ucb},
+    ControllerKind{"ucb1", "width=X,change=NAME", "confidence bounds on live costs", make_ucb1},
+    ControllerKind{"epsilon_greedy", "model=FILE,explore=sqrt|RATE,rate=X,change=NAME,seed=N",
+                   "the least live cost, and a uniform draw now and then", make_epsilon_greedy},
 };
 
 template <typename T>
@@ -52,7 +73,7 @@ Result<ControllerSpec> ControllerSpec::parse(std::string_view text, uint64_t see
   }
 }
 
-Result<Unit> ControllerSpec::allow(std::initializer_list<std::string_view> keys) const {
+Result<Unit> ControllerSpec::allow(std::span<const std::string_view> keys) const {
   for (size_t i = 0; i < options_.size(); ++i) {
     const std::string& key = options_[i].first;
     if (std::find(keys.begin(), keys.end(), key) == keys.end()) {

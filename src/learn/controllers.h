@@ -25,7 +25,10 @@ class ControllerSpec {
   [[nodiscard]] uint64_t seed() const { return seed_; }
 
   // Refuses any other key, and one given twice.
-  [[nodiscard]] Result<Unit> allow(std::initializer_list<std::string_view> keys) const;
+  [[nodiscard]] Result<Unit> allow(std::initializer_list<std::string_view> keys) const {
+    return allow(std::span(keys.begin(), keys.size()));
+  }
+  [[nodiscard]] Result<Unit> allow(std::span<const std::string_view> keys) const;
   [[nodiscard]] std::string text(std::string_view key, std::string_view otherwise) const;
   [[nodiscard]] Result<double> number(std::string_view key, double otherwise, double low, double high) const;
   [[nodiscard]] Result<int64_t> whole(std::string_view key, int64_t otherwise, int64_t low, int64_t high) const;

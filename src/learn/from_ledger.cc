@@ -115,4 +115,96 @@ Result<std::vector<EvaluatedRun>> evaluated_runs_of(std::span<const LedgerRun> r
   return out;
 }
 
+Result<LedgerLog> logged_decisions_of(std::span<const LedgerRun> runs,
+                                      const std::function<Result<std::unique_ptr<Controller>>(uint64_t seed)>& target) {
+  size_t queue = 0;
+  for (size_t f = 0; f < kFeatures; ++f)
+    if (feature_catalogue()[f].name == "runnable_mean") queue = f;
+  LedgerLog out;
+  std::map<std::pair<std::string, uint64_t>, uint32_t> block_of;
+  for (const LedgerRun& run : runs) {
+    if (!sound(run) || run.windows.empty()) continue;
+    if (run.features_schema != feature_catalogue_hash())
+      return fail(ErrorCode::kUnsupported, "{} was recorded with other features ({}) than this build computes ({}): run it anew",
+                  describe(run.key), run.features_schema, feature_catalogue_hash());
+    auto controller = target(run.key.seed);
+    if (!controller) return fail(controller.error());
+    const auto [block, fresh] = block_of.try_emplace({run.key.scenario, run.key.seed}, static_cast<uint32_t>(out.blocks.size()));
+    if (fresh) out.blocks.push_back(fmt::format("{} seed {}", run.key.scenario, run.key.seed));
+    std::map<int64_t, const LedgerDecision*> decisions;
+    for (const LedgerDecision& d : run.decisions) decisions[d.at_ns] = &d;
+    const LedgerDecision* drawn = nullptr;
+    LoggedDecision logged;
+    double sum = 0, count = 0;
+    const auto finish = [&] {
+      if (drawn != nullptr && count > 0) {
+        logged.cost = sum / count;
+        out.decisions.push_back(logged);
+      }
+      drawn = nullptr;
+      sum = count = 0;
+    };
+    for (const LedgerWindow& window : run.windows) {
+      if (window.features.size() != kFeatures)
+        return fail(ErrorCode::kUnsupported, "{} has {} features a window, this build {}", describe(run.key), window.features.size(),
+                    kFeatures);
+      if (drawn != nullptr && !window.idle) {
+        sum += static_cast<double>(window.features[queue]);
+        ++count;
+      }
+      const auto active = find_arm(window.arm);
+      Context context;
+      context.since_start_ns = window.end_ns;
+      context.active = active ? *active : kDefaultArm;
+      context.idle = window.idle;
+      std::copy(window.features.begin(), window.features.end(), context.features.begin());
+      const Decision wanted = (*controller)->decide(context);
+      const auto decision = decisions.find(window.end_ns);
+      if (decision == decisions.end()) continue;
+      const LedgerDecision& d = *decision->second;
+      if (!(d.propensity < 1)) {
+        ++out.certain;
+        continue;
+      }
+      finish();
+      const auto taken = find_arm(d.taken);
+      if (d.taken != d.arm || !taken || *taken >= kChoosable) {
+        ++out.held_back;
+        continue;
+      }
+      drawn = &d;
+      logged = {.block = block->second, .arm = *taken, .propensity = d.propensity};
+      if (wanted.distribution)
+        logged.target = *wanted.distribution;
+      else if (wanted.arm >= 0 && wanted.arm < kChoosable)
+        logged.target[static_cast<size_t>(wanted.arm)] = 1;
+      else
+        drawn = nullptr;
+    }
+    finish();
+  }
+  if (out.decisions.empty())
+    return fail(ErrorCode::kInvalidArgument,
+                "no decision in these runs was drawn by chance and carried out ({} certain, {} held back): off-policy estimates need a run "
+                "under random, or a policy that explores",
+                out.certain, out.held_back);
+  // Each block is predicted by the others, so that the prediction knows nothing of the noise that it is to correct.
+  std::map<uint32_t, std::array<std::pair<double, double>, kChoosable>> by_block;
+  std::array<std::pair<double, double>, kChoosable> all{};
+  double total = 0;
+  for (const LoggedDecision& d : out.decisions) {
+    for (auto* sums : {&all, &by_block[d.block]}) {
+      (*sums)[static_cast<size_t>(d.arm)].first += d.cost;
+      (*sums)[static_cast<size_t>(d.arm)].second += 1;
+    }
+    total += d.cost / static_cast<double>(out.decisions.size());
+  }
+  for (LoggedDecision& d : out.decisions)
+    for (size_t a = 0; a < kChoosable; ++a) {
+      const double n = all[a].second - by_block[d.block][a].second;
+      d.predicted[a] = n > 0 ? (all[a].first - by_block[d.block][a].first) / n : total;
+    }
+  return out;
+}
+
 }  // namespace pointsman

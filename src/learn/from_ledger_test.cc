@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "learn/controllers.h"
+
 namespace pointsman {
 namespace {
 
@@ -116,6 +118,33 @@ TEST(FromLedger, RunsForTheTable) {
   runs[1] = run("las", 1);
   runs[1].costs.clear();
   EXPECT_EQ(evaluated_runs_of(runs).error().message, "batch seed 1 draw 0 under las has no costs");
+}
+
+TEST(FromLedger, DrawnDecisionsBecomeALogWithWhatFollowed) {
+  const auto target = [](uint64_t) { return make_controller("las"); };
+  LedgerRun r = run("random", 1);
+  const auto decision = [](int window, const char* arm, const char* taken, double propensity) {
+    return LedgerDecision{.at_ns = int64_t{250'000'000} * window, .arm = arm, .taken = taken, .propensity = propensity};
+  };
+  for (LedgerWindow& w : r.windows) w.arm = "hyb";
+  r.decisions = {decision(1, "las", "las", .25), decision(2, "las", "las", 1), decision(3, "age", "hyb", .25),
+                 decision(4, "sjf", "sjf", .25)};
+  auto log = logged_decisions_of(std::vector{r}, target);
+  ASSERT_TRUE(log) << log.error().message;
+  ASSERT_EQ(log->decisions.size(), 1u);  // the second is certain, the third was held back, after the fourth comes nothing
+  EXPECT_EQ(log->certain, 1);
+  EXPECT_EQ(log->held_back, 1);
+  const LoggedDecision& d = log->decisions[0];
+  EXPECT_EQ(d.arm, 2);
+  EXPECT_EQ(d.propensity, .25);
+  EXPECT_EQ(d.cost, 3);  // window 2 is idle
+  EXPECT_EQ(d.target[2], 1);
+  EXPECT_EQ(log->blocks, std::vector<std::string>{"batch seed 1"});
+  r.decisions[0].propensity = 1;
+  r.decisions.pop_back();
+  EXPECT_THAT(logged_decisions_of(std::vector{r}, target).error().message, HasSubstr("no decision in these runs was drawn by chance"));
+  r.features_schema = "old";
+  EXPECT_EQ(logged_decisions_of(std::vector{r}, target).error().code, ErrorCode::kUnsupported);
 }
 
 }  // namespace

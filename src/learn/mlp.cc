@@ -137,41 +137,42 @@ double Mlp<Real>::output_bound(double input_bound) const {
 }
 
 template <typename Real>
-Real Mlp<Real>::gradient(std::span<const Real> in, std::span<const Real> target, std::span<const Real> weight, std::span<Real> gradient,
-                         Workspace& work) const {
-  const auto n = static_cast<int>(weight.size());
+std::span<const Real> Mlp<Real>::forward(std::span<const Real> in, int n, Workspace& work) const {
   const size_t count = layers_.size();
   work.activations.resize(count);
-  work.deltas.resize(count);
-  const auto input_of = [&](size_t l) { return l == 0 ? in.data() : work.activations[l - 1].data(); };
-  const auto input_stride = [&](size_t l) { return l == 0 ? inputs() : layers_[l - 1].stride; };
-
   for (size_t l = 0; l < count; ++l) {
     const Layer& layer = layers_[l];
+    const Real* from = l == 0 ? in.data() : work.activations[l - 1].data();
+    const ptrdiff_t step = l == 0 ? inputs() : layers_[l - 1].stride;
     std::vector<Real>& y = work.activations[l];
     y.resize(static_cast<size_t>(n * layer.stride));
     for (int s = 0; s < n; ++s) {
       Real* row = y.data() + static_cast<ptrdiff_t>(s) * layer.stride;
       std::copy_n(parameters_.data() + layer.biases, layer.stride, row);
-      accumulate(input_of(l) + static_cast<ptrdiff_t>(s) * input_stride(l), 1, layer.in, parameters_.data() + layer.weights, layer.stride,
-                 layer.stride, row);
+      accumulate(from + s * step, 1, layer.in, parameters_.data() + layer.weights, layer.stride, layer.stride, row);
     }
     if (l + 1 < count)
       for (Real& v : y) v = v > 0 ? v : Real(0);
   }
+  const Layer& last = layers_.back();
+  work.outputs.resize(static_cast<size_t>(n * last.out));
+  for (int s = 0; s < n; ++s)
+    std::copy_n(work.activations.back().data() + static_cast<ptrdiff_t>(s) * last.stride, last.out,
+                work.outputs.data() + static_cast<ptrdiff_t>(s) * last.out);
+  return work.outputs;
+}
 
-  Real loss = 0;
-  const Real share = Real(1) / static_cast<Real>(n);
+template <typename Real>
+void Mlp<Real>::backward(std::span<const Real> in, int n, std::span<const Real> slopes, std::span<Real> gradient, Workspace& work) const {
+  const size_t count = layers_.size();
+  work.deltas.resize(count);
+  const auto input_of = [&](size_t l) { return l == 0 ? in.data() : work.activations[l - 1].data(); };
+  const auto input_stride = [&](size_t l) { return l == 0 ? inputs() : layers_[l - 1].stride; };
   const Layer& last = layers_.back();
   std::vector<Real>& top = work.deltas.back();
   top.assign(static_cast<size_t>(n * last.stride), Real(0));
   for (int s = 0; s < n; ++s)
-    for (int o = 0; o < last.out; ++o) {
-      const Real error = work.activations.back()[static_cast<size_t>(s * last.stride + o)] - target[static_cast<size_t>(s * last.out + o)];
-      const Real w = weight[static_cast<size_t>(s)] * share;
-      loss += w * error * error / 2;
-      top[static_cast<size_t>(s * last.stride + o)] = w * error;
-    }
+    std::copy_n(slopes.data() + static_cast<ptrdiff_t>(s) * last.out, last.out, top.data() + static_cast<ptrdiff_t>(s) * last.stride);
 
   std::fill(gradient.begin(), gradient.end(), Real(0));
   for (size_t l = count; l-- > 0;) {
@@ -198,6 +199,25 @@ Real Mlp<Real>::gradient(std::span<const Real> in, std::span<const Real> target,
     const std::vector<Real>& hidden = work.activations[l - 1];
     for (size_t i = 0; i < down.size(); ++i) down[i] = hidden[i] > 0 ? down[i] : Real(0);
   }
+}
+
+template <typename Real>
+Real Mlp<Real>::gradient(std::span<const Real> in, std::span<const Real> target, std::span<const Real> weight, std::span<Real> gradient,
+                         Workspace& work) const {
+  const auto n = static_cast<int>(weight.size());
+  const std::span<const Real> y = forward(in, n, work);
+  const auto width = static_cast<size_t>(outputs());
+  work.slopes.resize(y.size());
+  Real loss = 0;
+  const Real share = Real(1) / static_cast<Real>(n);
+  for (size_t s = 0; s < weight.size(); ++s)
+    for (size_t o = 0; o < width; ++o) {
+      const Real error = y[s * width + o] - target[s * width + o];
+      const Real w = weight[s] * share;
+      loss += w * error * error / 2;
+      work.slopes[s * width + o] = w * error;
+    }
+  backward(in, n, work.slopes, gradient, work);
   return loss;
 }
 

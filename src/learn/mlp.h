@@ -42,11 +42,16 @@ class Mlp {
   // No output exceeds this while no input exceeds `input_bound` in size; inf when the weights can overflow.
   [[nodiscard]] double output_bound(double input_bound) const;
 
-  // Scratch for gradient(); keep it between calls.
+  // Scratch for forward(), backward() and gradient(); keep it between calls.
   struct Workspace {
     std::vector<std::vector<Real>> activations, deltas;
-    std::vector<Real> transposed;
+    std::vector<Real> transposed, outputs, slopes;
   };
+  // A batch of n samples, in [n][inputs()]. Returns the outputs, [n][outputs()], which live in `work` until the next call.
+  std::span<const Real> forward(std::span<const Real> in, int n, Workspace& work) const;
+  // After forward() of the same inputs: from the slopes of a loss by the outputs, [n][outputs()], writes those by the parameters, as long
+  // as parameters().
+  void backward(std::span<const Real> in, int n, std::span<const Real> slopes, std::span<Real> gradient, Workspace& work) const;
   // A batch: loss = sum over samples of weight * |output - target|^2 / 2, divided by the number of samples. Writes its gradient, as long as
   // parameters(). in [n][inputs()], target [n][outputs()], weight [n].
   Real gradient(std::span<const Real> in, std::span<const Real> target, std::span<const Real> weight, std::span<Real> gradient,

@@ -14,7 +14,7 @@ namespace pointsman {
 namespace {
 
 constexpr std::string_view kMagic = "PMMODEL\n";
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kOldestVersion = 1, kVersion = 2;
 constexpr size_t kHeader = 8 + 4 + 4;
 constexpr size_t kMostLayers = 8;
 constexpr double kLargestOutput = 1e6;  // ln costs: what lies beyond is damage, not knowledge
@@ -71,9 +71,111 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+uint32_t version_of(const Model& model) { return model.kind == ModelKind::kNets ? kOldestVersion : kVersion; }
+
+void put_nets(std::string& out, const std::vector<Mlp<float>>& nets) {
+  put(out, nets.size(), 1);
+  for (const Mlp<float>& net : nets) {
+    put(out, net.sizes().size(), 1);
+    for (const int size : net.sizes()) put(out, static_cast<uint64_t>(size), 2);
+    for (const float v : net.packed()) put(out, uint64_t{std::bit_cast<uint32_t>(v)}, 4);
+  }
+}
+
+void put_forest(std::string& out, const Forest& forest) {
+  put(out, static_cast<uint64_t>(forest.members), 1);
+  put(out, forest.trees.size(), 2);
+  for (const Tree& tree : forest.trees) {
+    put(out, tree.values.size(), 2);
+    for (const Tree::Node& node : tree.nodes) {
+      put(out, uint64_t{node.feature}, 1);
+      put(out, uint64_t{node.other}, 2);
+      if (node.feature != Tree::kLeaf) put(out, uint64_t{std::bit_cast<uint32_t>(node.threshold)}, 4);
+    }
+    for (const auto& value : tree.values)
+      for (const float v : value) put(out, uint64_t{std::bit_cast<uint32_t>(v)}, 4);
+  }
+}
+
+Unexpected contradiction() { return fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself"); }
+
+Result<Unit> read_nets(Reader& in, Model& model) {
+  const uint64_t nets = in.whole(1);
+  if (nets < 1 || nets > kMostNets) return fail(ErrorCode::kCorrupt, "damaged: {} nets (1 .. {} are possible)", nets, kMostNets);
+  const bool linear = model.kind == ModelKind::kRidge || model.kind == ModelKind::kSoftmax;
+  for (uint64_t k = 0; k < nets; ++k) {
+    std::vector<int> sizes(std::min<size_t>(in.whole(1), kMostLayers + 1));
+    for (int& size : sizes) size = static_cast<int>(in.whole(2));
+    if (sizes.size() < 2 || sizes.size() > kMostLayers || sizes.front() != kModelInputs || sizes.back() != kChoosable ||
+        (linear && sizes.size() != 2) || std::any_of(sizes.begin(), sizes.end(), [](int size) { return size < 1 || size > kWidestLayer; }))
+      return contradiction();
+    const size_t count = Mlp<float>::packed_size(sizes);
+    if (!in.ok() || count * 4 > in.left()) return contradiction();
+    std::vector<float> weights(count);
+    for (float& v : weights) v = std::bit_cast<float>(static_cast<uint32_t>(in.whole(4)));
+    Mlp<float> net(std::move(sizes));
+    net.unpack(weights);
+    // Inputs are clamped, so this bounds every output there can be; NaN counts as unbounded.
+    if (!(net.output_bound(kFeatureClamp) <= kLargestOutput))
+      return fail(ErrorCode::kCorrupt, "damaged: weights of net {} are no numbers or can overflow", k + 1);
+    model.nets.push_back(std::move(net));
+  }
+  return Unit{};
+}
+
+Result<Unit> read_forest(Reader& in, Forest& forest) {
+  forest.members = static_cast<int>(in.whole(1));
+  const uint64_t trees = in.whole(2);
+  if (forest.members < 1 || forest.members > kMostNets || trees < static_cast<uint64_t>(forest.members) || trees > kMostTrees)
+    return fail(ErrorCode::kCorrupt, "damaged: {} trees for {} members", trees, forest.members);
+  for (uint64_t t = 0; t < trees; ++t) {
+    Tree tree;
+    const uint64_t leaves = in.whole(2);
+    if (leaves < 1 || leaves > kMostLeaves || leaves * 4 * kChoosable > in.left()) return contradiction();
+    tree.nodes.resize(2 * leaves - 1);
+    tree.values.resize(leaves);
+    for (Tree::Node& node : tree.nodes) {
+      node.feature = static_cast<uint8_t>(in.whole(1));
+      node.other = static_cast<uint16_t>(in.whole(2));
+      if (node.feature != Tree::kLeaf) node.threshold = std::bit_cast<float>(static_cast<uint32_t>(in.whole(4)));
+    }
+    for (auto& value : tree.values)
+      for (float& v : value) v = std::bit_cast<float>(static_cast<uint32_t>(in.whole(4)));
+    if (!in.ok()) return contradiction();
+    if (auto sound = tree.check(kModelInputs); !sound) return sound;
+    forest.trees.push_back(std::move(tree));
+  }
+  return Unit{};
+}
+
+// -ln of the softmax: finite for any finite logits.
+void to_preferences(std::array<float, kChoosable>& logits) {
+  const double largest = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
+  double sum = 0;
+  for (const float v : logits) sum += exact_exp(std::max(static_cast<double>(v) - largest, -600.0));
+  const double log_sum = largest + exact_log(sum);
+  for (float& v : logits) v = static_cast<float>(log_sum - static_cast<double>(v));
+}
+
 nlohmann::json number(double value) { return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr); }
 
 }  // namespace
+
+std::string_view name_of(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::kNets:
+      return "ensemble of networks, regret of every arm";
+    case ModelKind::kRidge:
+      return "ensemble of linear forms, regret of every arm";
+    case ModelKind::kTrees:
+      return "extra trees, regret of every arm";
+    case ModelKind::kSoftmax:
+      return "linear softmax over the arms";
+    case ModelKind::kPolicy:
+      return "network with a softmax over the arms";
+  }
+  return "";
+}
 
 Choice choose(const Prediction& prediction, const Rule& rule) {
   Choice out;
@@ -130,8 +232,14 @@ Prediction Model::predict(const FeatureVector& features, ArmId active) const {
   std::array<float, kModelInputs> input{};
   model_input(*this, features, active, input);
   Prediction out;
-  out.nets = static_cast<int>(nets.size());
-  for (size_t k = 0; k < nets.size(); ++k) nets[k].apply(input, out.regret[k]);
+  out.nets = members();
+  for (size_t k = 0; k < static_cast<size_t>(out.nets); ++k) {
+    if (kind == ModelKind::kTrees)
+      out.regret[k] = forest.predict(static_cast<int>(k), input);
+    else
+      nets[k].apply(input, out.regret[k]);
+    if (is_policy(kind)) to_preferences(out.regret[k]);
+  }
   return out;
 }
 
@@ -147,14 +255,13 @@ std::string encode_model(const Model& model) {
   put(body, model.rule.deviations);
   put(body, model.rule.margin);
   put(body, model.rule.ewma);
-  put(body, model.nets.size(), 1);
-  for (const Mlp<float>& net : model.nets) {
-    put(body, net.sizes().size(), 1);
-    for (const int size : net.sizes()) put(body, static_cast<uint64_t>(size), 2);
-    for (const float v : net.packed()) put(body, uint64_t{std::bit_cast<uint32_t>(v)}, 4);
-  }
+  if (version_of(model) > kOldestVersion) put(body, static_cast<uint64_t>(model.kind), 1);
+  if (model.kind == ModelKind::kTrees)
+    put_forest(body, model.forest);
+  else
+    put_nets(body, model.nets);
   std::string out(kMagic);
-  put(out, uint64_t{kVersion}, 4);
+  put(out, uint64_t{version_of(model)}, 4);
   put(out, uint64_t{crc32c(body)}, 4);
   return out + body;
 }
@@ -164,12 +271,13 @@ Result<Model> decode_model(std::string_view bytes) {
   if (bytes.size() < kHeader) return fail(ErrorCode::kCorrupt, "truncated in the header");
   Reader header(bytes.substr(kMagic.size()));
   const uint64_t version = header.whole(4), checksum = header.whole(4);
-  if (version != kVersion) return fail(ErrorCode::kUnsupported, "model version {}, this build reads version {}", version, kVersion);
+  if (version < kOldestVersion || version > kVersion)
+    return fail(ErrorCode::kUnsupported, "model version {}, this build reads versions {} to {}", version, kOldestVersion, kVersion);
   if (crc32c(bytes.substr(kHeader)) != checksum)
     return fail(ErrorCode::kCorrupt, "truncated or damaged: the content does not match its checksum");
 
   // The checksum tells accidents; what follows also holds against files that were made wrong.
-  const Unexpected contradicts = fail(ErrorCode::kCorrupt, "damaged: the content contradicts itself");
+  const Unexpected contradicts = contradiction();
   Reader in(bytes.substr(kHeader));
   const std::string_view schema = in.text();
   if (schema != feature_catalogue_hash())
@@ -196,25 +304,13 @@ Result<Model> decode_model(std::string_view bytes) {
   if (!(model.rule.deviations >= 0 && model.rule.deviations <= 1e3) || !(model.rule.margin >= 0 && model.rule.margin <= 1e3) ||
       !(model.rule.ewma >= 0 && model.rule.ewma < 1))
     return fail(ErrorCode::kCorrupt, "damaged: the rule's parameters are out of range");
-  const uint64_t nets = in.whole(1);
-  if (nets < 1 || nets > kMostNets) return fail(ErrorCode::kCorrupt, "damaged: {} nets (1 .. {} are possible)", nets, kMostNets);
-  for (uint64_t k = 0; k < nets; ++k) {
-    std::vector<int> sizes(std::min<size_t>(in.whole(1), kMostLayers + 1));
-    for (int& size : sizes) size = static_cast<int>(in.whole(2));
-    if (sizes.size() < 2 || sizes.size() > kMostLayers || sizes.front() != kModelInputs || sizes.back() != kChoosable ||
-        std::any_of(sizes.begin(), sizes.end(), [](int size) { return size < 1 || size > kWidestLayer; }))
-      return contradicts;
-    const size_t count = Mlp<float>::packed_size(sizes);
-    if (!in.ok() || count * 4 > in.left()) return contradicts;
-    std::vector<float> weights(count);
-    for (float& v : weights) v = std::bit_cast<float>(static_cast<uint32_t>(in.whole(4)));
-    Mlp<float> net(std::move(sizes));
-    net.unpack(weights);
-    // Inputs are clamped, so this bounds every output there can be; NaN counts as unbounded.
-    if (!(net.output_bound(kFeatureClamp) <= kLargestOutput))
-      return fail(ErrorCode::kCorrupt, "damaged: weights of net {} are no numbers or can overflow", k + 1);
-    model.nets.push_back(std::move(net));
+  if (version > kOldestVersion) {
+    const uint64_t kind = in.whole(1);
+    if (kind < 1 || kind > static_cast<uint64_t>(ModelKind::kPolicy)) return contradicts;
+    model.kind = static_cast<ModelKind>(kind);
   }
+  auto read = model.kind == ModelKind::kTrees ? read_forest(in, model.forest) : read_nets(in, model);
+  if (!read) return fail(read.error());
   if (!in.ok() || in.left() != 0) return contradicts;
   return model;
 }
@@ -222,14 +318,19 @@ Result<Model> decode_model(std::string_view bytes) {
 std::string card_json(const Model& model, const ModelCard& card) {
   const std::string bytes = encode_model(model);
   nlohmann::json out;
-  out["model"] = {{"version", kVersion},
+  out["model"] = {{"version", version_of(model)},
                   {"bytes", bytes.size()},
                   {"hash", Hash64{}.add(bytes).hex()},
-                  {"kind", "ensemble of networks, regret of every arm"},
-                  {"nets", model.nets.size()},
-                  {"layers", model.nets.empty() ? std::vector<int>{} : model.nets.front().sizes()},
+                  {"kind", name_of(model.kind)},
                   {"default_arm", arms()[kDefaultArm].name},
                   {"rule", {{"deviations", model.rule.deviations}, {"margin", model.rule.margin}, {"ewma", model.rule.ewma}}}};
+  if (model.kind == ModelKind::kTrees) {
+    out["model"]["trees"] = model.forest.trees.size();
+    out["model"]["members"] = model.forest.members;
+  } else {
+    out["model"]["nets"] = model.nets.size();
+    out["model"]["layers"] = model.nets.empty() ? std::vector<int>{} : model.nets.front().sizes();
+  }
   for (size_t arm = 0; arm < kChoosable; ++arm) out["model"]["arms"].push_back(arms()[arm].name);
   for (const FeatureSpec& feature : feature_catalogue()) out["model"]["features"].push_back(feature.name);
   out["model"]["features_schema"] = feature_catalogue_hash();
@@ -241,6 +342,7 @@ std::string card_json(const Model& model, const ModelCard& card) {
   out["scores"] = nlohmann::json::object();
   for (const auto& [name, score] : card.scores)
     out["scores"][name] = {{"mean", number(score.value)}, {"low", number(score.low)}, {"high", number(score.high)}};
+  if (!card.losses.empty()) out["losses"] = card.losses;
   out["limits"] = card.limits;
   return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }

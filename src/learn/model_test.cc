@@ -82,6 +82,109 @@ TEST(Model, TheFileKeepsEveryBit) {
   EXPECT_EQ(encode_model(*back), encode_model(model));
 }
 
+Model sample_forest(int members = 2, int trees = 6) {
+  Model model = sample_model(1);
+  model.nets.clear();
+  model.kind = ModelKind::kTrees;
+  model.forest.members = members;
+  Rng rng(5, "sample forest");
+  for (int t = 0; t < trees; ++t) {
+    // input[2] <= a ? 0 : (input[7] <= b ? 1 : 2)
+    Tree tree;
+    tree.nodes = {{.feature = 2, .other = 2, .threshold = static_cast<float>(rng.normal())},
+                  {.other = 0},
+                  {.feature = 7, .other = 4, .threshold = static_cast<float>(rng.normal())},
+                  {.other = 1},
+                  {.other = 2}};
+    tree.values.resize(3);
+    for (auto& value : tree.values)
+      for (float& v : value) v = static_cast<float>(rng.uniform());
+    model.forest.trees.push_back(tree);
+  }
+  return model;
+}
+
+TEST(Model, EveryKindKeepsEveryBit) {
+  Rng rng(8, "kinds");
+  for (const ModelKind kind : {ModelKind::kNets, ModelKind::kRidge, ModelKind::kTrees, ModelKind::kSoftmax, ModelKind::kPolicy}) {
+    Model model = kind == ModelKind::kTrees ? sample_forest() : sample_model(2);
+    model.kind = kind;
+    if (kind == ModelKind::kRidge || kind == ModelKind::kSoftmax) {
+      model.nets.clear();
+      model.nets.push_back(Mlp<float>::random({kModelInputs, kChoosable}, rng));
+    }
+    const std::string bytes = encode_model(model);
+    EXPECT_EQ(bytes[8], kind == ModelKind::kNets ? 1 : 2);
+    const auto back = decode_model(bytes);
+    ASSERT_TRUE(back) << name_of(kind) << ": " << back.error().message;
+    EXPECT_EQ(back->kind, kind);
+    EXPECT_EQ(encode_model(*back), bytes);
+    for (uint64_t seed = 0; seed < 20; ++seed)
+      EXPECT_EQ(back->predict(sample_window(seed), kAge).regret, model.predict(sample_window(seed), kAge).regret);
+    EXPECT_THAT(card_json(model, {}), HasSubstr(std::string(name_of(kind))));
+  }
+}
+
+// Written before there were other kinds than networks.
+TEST(Model, TheOldVersionStillLoads) {
+  const auto shipped = load_model(std::string(POINTSMAN_SOURCE_DIR) + "/models/default.pmm");
+  ASSERT_TRUE(shipped) << shipped.error().message;
+  EXPECT_EQ(encode_model(*shipped), *read_file(std::string(POINTSMAN_SOURCE_DIR) + "/models/default.pmm"));
+}
+
+TEST(Model, APolicysOpinionIsMinusLogProbability) {
+  Model model = sample_model(1);
+  model.kind = ModelKind::kPolicy;
+  const Prediction p = model.predict(sample_window(3), kAge);
+  std::array<float, kModelInputs> in{};
+  model_input(model, sample_window(3), kAge, in);
+  std::array<float, kChoosable> logits{};
+  model.nets[0].apply(in, logits);
+  double sum = 0;
+  for (size_t a = 0; a < kChoosable; ++a) {
+    sum += std::exp(-static_cast<double>(p.regret[0][a]));
+    EXPECT_NEAR(p.regret[0][a] - p.regret[0][0], logits[0] - logits[a], 1e-5);
+  }
+  EXPECT_NEAR(sum, 1, 1e-6);
+}
+
+TEST(Forest, WalksToTheRightLeafAndAverages) {
+  Tree tree;
+  tree.nodes = {
+      {.feature = 2, .other = 2, .threshold = .5f}, {.other = 0}, {.feature = 7, .other = 4, .threshold = -1}, {.other = 1}, {.other = 2}};
+  tree.values = {{{1, 0, 0, 0, 0, 0}}, {{2, 0, 0, 0, 0, 0}}, {{3, 0, 0, 0, 0, 0}}};
+  std::array<float, kModelInputs> x{};
+  x[2] = .5f;
+  EXPECT_EQ(tree.at(x)[0], 1);
+  x[2] = .6f;
+  EXPECT_EQ(tree.at(x)[0], 3);
+  x[7] = -1;
+  EXPECT_EQ(tree.at(x)[0], 2);
+  Forest forest{.members = 2, .trees = {tree, tree, tree}};
+  for (auto& value : forest.trees[2].values) value[0] += 1;
+  EXPECT_EQ(forest.predict(0, x)[0], 2.5f);
+  EXPECT_EQ(forest.predict(1, x)[0], 2);
+}
+
+TEST(Forest, RefusesTreesThatContradictThemselves) {
+  const auto refused = [](auto change) {
+    Model model = sample_forest();
+    change(model.forest.trees[3]);
+    return refusal(encode_model(model), ErrorCode::kCorrupt);
+  };
+  const std::string text = "damaged: a tree contradicts itself";
+  EXPECT_EQ(refused([](Tree& t) { t.nodes[0].other = 0; }), text);  // in a circle
+  EXPECT_EQ(refused([](Tree& t) { t.nodes[0].other = 1; }), text);  // both children the same
+  EXPECT_EQ(refused([](Tree& t) { t.nodes[0].other = 5; }), text);
+  EXPECT_EQ(refused([](Tree& t) { t.nodes[0].feature = kModelInputs; }), text);
+  EXPECT_EQ(refused([](Tree& t) { t.nodes[0].threshold = std::nanf(""); }), text);
+  EXPECT_EQ(refused([](Tree& t) { t.nodes[4].other = 3; }), text);
+  EXPECT_THAT(refused([](Tree& t) { t.values[1][2] = INFINITY; }), HasSubstr("not a number"));
+  Model model = sample_forest();
+  model.forest.members = 0;
+  EXPECT_EQ(refusal(encode_model(model), ErrorCode::kCorrupt), "damaged: 6 trees for 0 members");
+}
+
 TEST(Model, InputsAreStandardisedClampedAndOneHot) {
   Model model = sample_model();
   model.mean.fill(2);
@@ -116,8 +219,8 @@ TEST(Model, RefusesInOneClearLine) {
   EXPECT_EQ(refusal(sealed(good + '\0'), ErrorCode::kCorrupt), "damaged: the content contradicts itself");
   EXPECT_EQ(refusal(sealed(good.substr(0, good.size() - 1)), ErrorCode::kCorrupt), "damaged: the content contradicts itself");
   std::string other = good;
-  other[8] = 2;
-  EXPECT_EQ(refusal(other, ErrorCode::kUnsupported), "model version 2, this build reads version 1");
+  other[8] = 3;
+  EXPECT_EQ(refusal(other, ErrorCode::kUnsupported), "model version 3, this build reads versions 1 to 2");
   other = good;
   other[17] ^= 1;  // inside the schema's name
   EXPECT_THAT(refusal(sealed(other), ErrorCode::kUnsupported), HasSubstr("the model was trained on other features ("));
@@ -173,11 +276,11 @@ TEST(Model, EveryChangedByteIsRefused) {
 
 // With a valid checksum the content itself must hold: whatever is accepted predicts finite numbers, and nothing crashes.
 TEST(Model, ForgedFilesNeverCrashAndNeverPredictNonsense) {
-  const std::string good = encode_model(sample_model(1));
+  const std::string nets = encode_model(sample_model(1)), forest = encode_model(sample_forest(2, 12));
   Rng rng(3, "model forgery");
   int accepted = 0, refused = 0;
-  for (int i = 0; i < 6000; ++i) {
-    std::string forged = good;
+  for (int i = 0; i < 12000; ++i) {
+    std::string forged = i % 2 == 0 ? nets : forest;
     for (uint64_t changes = 1 + rng.below(4); changes > 0; --changes) {
       // Half of the changes in the first bytes, where counts and sizes are.
       const uint64_t at = 16 + rng.below(rng.below(2) == 0 ? 600 : forged.size() - 16);

@@ -22,6 +22,7 @@ class Overruled : public Controller {
   Decision decide(const Context& context) override;
   [[nodiscard]] ArmId first_arm() const override { return inner_->first_arm(); }
   [[nodiscard]] bool literal() const override { return inner_->literal(); }
+  [[nodiscard]] bool wants_bursts() const override { return inner_->wants_bursts(); }
   [[nodiscard]] std::optional<int64_t> next_moment_ns(int64_t since_start_ns) const override { return inner_->next_moment_ns(since_start_ns); }
 
  private:

@@ -17,7 +17,12 @@ class Random : public Controller {
     if (context.idle) return keep(context, "idle: keeps the arm");
     if (windows_++ % every_ != 0) return keep(context, "between draws");
     Rng rng(seed_, "random controller", draws_++);
-    return {.arm = static_cast<ArmId>(rng.below(kChoosable)), .propensity = 1.0 / kChoosable, .why = fmt::format("draw {}", draws_)};
+    std::array<double, kChoosable> uniform{};
+    uniform.fill(1.0 / kChoosable);
+    return {.arm = static_cast<ArmId>(rng.below(kChoosable)),
+            .propensity = 1.0 / kChoosable,
+            .why = fmt::format("draw {}", draws_),
+            .distribution = uniform};
   }
 
  private:

@@ -171,6 +171,65 @@ Interval paired_t(std::span<const double> differences, double level) {
   return out;
 }
 
+double wilcoxon_p(std::span<const double> differences) {
+  std::vector<double> d;
+  for (const double v : differences)
+    if (v != 0 && !std::isnan(v)) d.push_back(v);
+  const size_t n = d.size();
+  if (n == 0) return 1;
+  std::sort(d.begin(), d.end(), [](double a, double b) { return std::abs(a) < std::abs(b); });
+  // Ranks are kept doubled, so that shared ones are whole.
+  std::vector<size_t> rank(n);
+  double tie_sum = 0;
+  for (size_t i = 0; i < n;) {
+    size_t j = i;
+    while (j < n && std::abs(d[j]) == std::abs(d[i])) ++j;
+    for (size_t k = i; k < j; ++k) rank[k] = i + j + 1;
+    const auto t = static_cast<double>(j - i);
+    tie_sum += t * t * t - t;
+    i = j;
+  }
+  size_t positive = 0, total = 0;
+  for (size_t i = 0; i < n; ++i) {
+    total += rank[i];
+    if (d[i] > 0) positive += rank[i];
+  }
+  const size_t smaller = std::min(positive, total - positive);
+  if (n <= 40) {
+    std::vector<double> ways(total + 1);
+    ways[0] = 1;
+    size_t reach = 0;
+    for (const size_t r : rank) {
+      reach += r;
+      for (size_t s = reach; s + 1 > r; --s) {
+        ways[s] = (ways[s] + ways[s - r]) / 2;
+        if (s == r) break;
+      }
+      for (size_t s = 0; s < r; ++s) ways[s] /= 2;
+    }
+    double below = 0;
+    for (size_t s = 0; s <= smaller; ++s) below += ways[s];
+    return std::min(1.0, 2 * below);
+  }
+  const auto m = static_cast<double>(n);
+  const double mean = m * (m + 1) / 4, variance = m * (m + 1) * (2 * m + 1) / 24 - tie_sum / 48;
+  const double z = (static_cast<double>(smaller) / 2 + .5 - mean) / std::sqrt(variance);
+  return std::min(1.0, 2 * normal_cdf(z));
+}
+
+std::vector<double> holm(std::span<const double> p) {
+  std::vector<size_t> order(p.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return p[a] < p[b]; });
+  std::vector<double> out(p.size());
+  double largest = 0;
+  for (size_t i = 0; i < order.size(); ++i) {
+    largest = std::max(largest, std::min(1.0, static_cast<double>(p.size() - i) * p[order[i]]));
+    out[order[i]] = largest;
+  }
+  return out;
+}
+
 Interval gap_closed(std::span<const GapBlock> blocks, const BootstrapOptions& options) {
   return bootstrap(
       static_cast<uint32_t>(blocks.size()),

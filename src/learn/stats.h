@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <span>
+#include <vector>
 
 namespace pointsman {
 
@@ -50,6 +51,13 @@ Interval bootstrap_mean(std::span<const double> values, const BootstrapOptions& 
 
 // Mean of paired differences (for example ln ratios, one per seed) with Student's interval.
 Interval paired_t(std::span<const double> differences, double level = .95);
+
+// Two-sided p of Wilcoxon's signed-rank test that paired differences lie around 0. Zeros are left out, equal sizes share their ranks; exact
+// up to 40 pairs, then the normal approximation. 1 without a difference that is not zero.
+double wilcoxon_p(std::span<const double> differences);
+// Holm's correction of several p: each as if it were the only one, at the same family-wise error. Source: Holm, Scand. J. Statistics 6
+// (1979).
+std::vector<double> holm(std::span<const double> p);
 
 // Costs of one block, as ln ratios to the same reference.
 struct GapBlock {

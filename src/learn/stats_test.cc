@@ -179,5 +179,44 @@ TEST(GapClosed, AllBlocksAlikeHaveAPointForAnInterval) {
   EXPECT_NEAR(i.high, .5, 1e-12);
 }
 
+// Against published tables and scipy.stats.wilcoxon (exact).
+TEST(Wilcoxon, KnownValues) {
+  EXPECT_EQ(wilcoxon_p({}), 1);
+  EXPECT_EQ(wilcoxon_p(std::vector<double>{0, 0}), 1);
+  EXPECT_NEAR(wilcoxon_p(std::vector<double>{1, 2, 3, 4, 5}), 2.0 / 32, 1e-12);
+  EXPECT_NEAR(wilcoxon_p(std::vector<double>{-1, 2, 3, 4, 5}), 4.0 / 32, 1e-12);
+  // Darwin's maize: 15 pairs, the smaller sum of ranks is 24.
+  EXPECT_NEAR(wilcoxon_p(std::vector<double>{6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75}), 0.041259765625, 1e-12);
+  // Ties share ranks: |1|,|1| have 1.5 each; P(W <= 1.5) = 3 of 8.
+  EXPECT_NEAR(wilcoxon_p(std::vector<double>{1, -1, 2}), .75, 1e-12);
+  // The normal approximation joins the exact one.
+  std::vector<double> forty;
+  for (int i = 1; i <= 40; ++i) forty.push_back(i % 3 == 0 ? -i : i);
+  const double exact = wilcoxon_p(forty);
+  forty.push_back(1e-9);  // a 41st pair, of least rank
+  EXPECT_NEAR(wilcoxon_p(forty), exact, .006);
+}
+
+TEST(Wilcoxon, CallsOneInTwentyOfNothing) {
+  int called = 0;
+  const int n = 2000;
+  for (int i = 0; i < n; ++i) {
+    Rng rng(static_cast<uint64_t>(i), "nothing");
+    std::vector<double> d(15);
+    for (double& v : d) v = rng.normal();
+    called += wilcoxon_p(d) < .05;
+  }
+  EXPECT_NEAR(called / static_cast<double>(n), .048, .02);
+}
+
+TEST(Holm, ByHand) {
+  const std::vector<double> p{.01, .04, .03, .005};
+  const std::vector<double> wanted{.03, .06, .06, .02};
+  const auto got = holm(p);
+  for (size_t i = 0; i < p.size(); ++i) EXPECT_NEAR(got[i], wanted[i], 1e-12);
+  EXPECT_TRUE(holm({}).empty());
+  EXPECT_EQ(holm(std::vector<double>{.9, .8})[0], 1);
+}
+
 }  // namespace
 }  // namespace pointsman

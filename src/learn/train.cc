@@ -1,186 +1,22 @@
 #include "learn/train.h"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <map>
-#include <mutex>
 #include <numeric>
 #include <set>
-#include <thread>
 
-#include "base/exact_math.h"
 #include "base/rng.h"
 
 namespace pointsman {
 
-namespace {
-
-constexpr double kMostWeight = 10;  // of one window, in means: a block of two windows must not shake the gradient
-
-// One row a window; what the nets share.
-struct Examples {
-  std::vector<float> inputs;    // [n][kModelInputs]
-  std::vector<uint32_t> block;  // [n]
-  std::vector<float> regret;    // [blocks][kChoosable], clipped
-  std::vector<double> weight;   // [n], mean 1: families count equally, in them blocks, in them windows
-};
-
-std::map<std::string_view, std::vector<uint32_t>> blocks_by_family(const Dataset& dataset) {
-  std::map<std::string_view, std::vector<uint32_t>> out;
-  for (uint32_t b = 0; b < dataset.blocks.size(); ++b) out[dataset.blocks[b].family].push_back(b);
-  return out;
-}
-
-Examples make_examples(const Dataset& dataset, double clip, Model& model) {
-  Examples out;
-  const auto families = blocks_by_family(dataset);
-  std::vector<const FeatureVector*> rows;
-  std::vector<ArmId> active;
-  for (uint32_t b = 0; b < dataset.blocks.size(); ++b) {
-    const Block& block = dataset.blocks[b];
-    const double best = *std::min_element(block.log_cost.begin(), block.log_cost.end());
-    for (const double cost : block.log_cost) out.regret.push_back(static_cast<float>(std::min(cost - best, clip)));
-    size_t windows = 0;
-    for (const auto& of_arm : block.windows) windows += of_arm.size();
-    const double share =
-        1 / (static_cast<double>(families.size()) * static_cast<double>(families.at(block.family).size()) * static_cast<double>(windows));
-    for (ArmId arm = 0; arm < kChoosable; ++arm)
-      for (const FeatureVector& window : block.windows[static_cast<size_t>(arm)]) {
-        rows.push_back(&window);
-        active.push_back(arm);
-        out.block.push_back(b);
-        out.weight.push_back(share);
-      }
-  }
-  for (double& w : out.weight) w *= static_cast<double>(rows.size());
-  for (size_t f = 0; f < kFeatures; ++f) {
-    double sum = 0, total = 0;
-    for (size_t i = 0; i < rows.size(); ++i) {
-      sum += out.weight[i] * (*rows[i])[f];
-      total += out.weight[i];
-    }
-    const double mean = sum / total;
-    double squares = 0;
-    for (size_t i = 0; i < rows.size(); ++i) squares += out.weight[i] * ((*rows[i])[f] - mean) * ((*rows[i])[f] - mean);
-    const double deviation = exact_sqrt(squares / total);
-    model.mean[f] = mean;
-    model.scale[f] = deviation > 1e-6 ? 1 / deviation : 0;  // a feature that never moved says nothing; one that moves later must not shout
-  }
-  out.inputs.resize(rows.size() * kModelInputs);
-  for (size_t i = 0; i < rows.size(); ++i) {
-    model_input(model, *rows[i], active[i], std::span(out.inputs).subspan(i * kModelInputs, kModelInputs));
-    out.weight[i] = std::min(out.weight[i], kMostWeight);
-  }
-  return out;
-}
-
-// How often each block is in the sample of one net.
-std::vector<int> draw_blocks(const Dataset& dataset, TrainOptions::Resample resample, Rng& rng) {
-  std::vector<int> count(dataset.blocks.size());
-  const auto families = blocks_by_family(dataset);
-  if (resample == TrainOptions::Resample::kBlock) {
-    for (const auto& [family, members] : families)
-      for (size_t i = 0; i < members.size(); ++i) ++count[members[rng.below(members.size())]];
-    return count;
-  }
-  std::vector<const std::vector<uint32_t>*> groups;
-  for (const auto& [family, members] : families) groups.push_back(&members);
-  for (size_t i = 0; i < groups.size(); ++i)
-    for (const uint32_t b : *groups[rng.below(groups.size())]) ++count[b];
-  return count;
-}
-
-using EpochReport = std::function<void(int epoch, double loss)>;
-
-Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, const TrainOptions& options, Rng& rng,
-                     const EpochReport& report) {
-  std::vector<int> sizes{kModelInputs};
-  sizes.insert(sizes.end(), options.hidden.begin(), options.hidden.end());
-  sizes.push_back(kChoosable);
-  auto net = Mlp<float>::random(std::move(sizes), rng);
-  Adam<float> adam(net.parameters().size());
-  Mlp<float>::Workspace work;
-  std::vector<float> gradient(net.parameters().size());
-
-  std::vector<uint32_t> order;
-  for (uint32_t i = 0; i < examples.block.size(); ++i)
-    if (count[examples.block[i]] > 0) order.push_back(i);
-  const auto batch = static_cast<size_t>(options.batch);
-  std::vector<float> inputs(batch * kModelInputs), targets(batch * kChoosable), weights(batch);
-  const size_t steps = (order.size() + batch - 1) / batch * static_cast<size_t>(options.epochs);
-  size_t step = 0;
-  for (int epoch = 0; epoch < options.epochs; ++epoch) {
-    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
-    double loss = 0;
-    for (size_t at = 0; at < order.size(); at += batch, ++step) {
-      const size_t n = std::min(batch, order.size() - at);
-      for (size_t s = 0; s < n; ++s) {
-        const uint32_t example = order[at + s], block = examples.block[example];
-        std::copy_n(examples.inputs.data() + size_t{example} * kModelInputs, kModelInputs, inputs.data() + s * kModelInputs);
-        std::copy_n(examples.regret.data() + size_t{block} * kChoosable, kChoosable, targets.data() + s * kChoosable);
-        weights[s] = static_cast<float>(examples.weight[example] * count[block]);
-      }
-      loss += static_cast<double>(net.gradient(std::span(inputs).first(n * kModelInputs), std::span(targets).first(n * kChoosable),
-                                               std::span(weights).first(n), gradient, work)) *
-              static_cast<double>(n);
-      const double passed = static_cast<double>(step) / static_cast<double>(steps);
-      adam.step(net.parameters(), gradient,
-                {.rate = static_cast<float>(options.rate + (options.last_rate - options.rate) * passed),
-                 .decay = static_cast<float>(options.decay)});
-    }
-    report(epoch, loss / static_cast<double>(std::max<size_t>(order.size(), 1)));
-  }
-  return net;
-}
-
-Result<Unit> check(const TrainOptions& o) {
-  const auto bad = [](const char* what, auto value) {
-    return fail(ErrorCode::kInvalidArgument, "training: {} = {} is out of range", what, value);
-  };
-  if (o.nets < 1 || o.nets > kMostNets) return bad("nets", o.nets);
-  if (o.epochs < 1) return bad("epochs", o.epochs);
-  if (o.batch < 1 || o.batch > 1 << 16) return bad("batch", o.batch);
-  if (!(o.rate > 0 && o.rate <= 1)) return bad("rate", o.rate);
-  if (!(o.last_rate >= 0 && o.last_rate <= o.rate)) return bad("last_rate", o.last_rate);
-  if (!(o.decay >= 0 && o.decay <= 1)) return bad("decay", o.decay);
-  if (!(o.clip > 0 && o.clip <= 100)) return bad("clip", o.clip);
-  if (o.threads < 1) return bad("threads", o.threads);
-  if (o.hidden.size() > 6) return bad("hidden layers", o.hidden.size());
-  for (const int width : o.hidden)
-    if (width < 1 || width > kWidestLayer) return bad("hidden width", width);
-  return Unit{};
-}
-
-}  // namespace
-
 Result<Model> train(const Dataset& dataset, const TrainOptions& options) {
   if (auto sound = check(options); !sound) return fail(sound.error());
   if (auto sound = check(dataset); !sound) return fail(sound.error());
-  Model model;
-  model.rule = options.rule;
-  const Examples examples = make_examples(dataset, options.clip, model);
-
-  const auto nets = static_cast<size_t>(options.nets);
-  std::vector<std::optional<Mlp<float>>> trained(nets);
-  std::mutex reporting;
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t k = next++; k < nets; k = next++) {
-      Rng rng(options.seed, "train net", k);
-      const std::vector<int> count = draw_blocks(dataset, options.resample, rng);
-      trained[k] = train_net(examples, count, options, rng, [&](int epoch, double loss) {
-        if (!options.on_epoch) return;
-        const std::scoped_lock lock(reporting);
-        options.on_epoch(static_cast<int>(k), epoch, loss);
-      });
-    }
-  };
-  std::vector<std::thread> helpers;
-  for (int t = 1; t < std::min(options.threads, options.nets); ++t) helpers.emplace_back(work);
-  work();
-  for (std::thread& helper : helpers) helper.join();
-  for (auto& net : trained) model.nets.push_back(std::move(*net));
+  auto learner = find_learner(options.algorithm);
+  if (!learner) return fail(learner.error());
+  auto model = (*learner)->train(dataset, options);
+  if (model) model->rule = options.rule;
   return model;
 }
 

@@ -1,6 +1,5 @@
-// Training: an ensemble that regresses the regret of every arm on the window's features (full information: each block's cost is known
-// under every arm), and its judgement by look-up on data it has not seen. Costs, not argmin labels: a label throws away how much a choice
-// matters.
+// Training: a model by any learner of the table, from data with full information (each block's cost is known under every arm), and its
+// judgement by look-up on data it has not seen.
 // Deterministic: same data, options and seed give the same bits, on any number of threads.
 #pragma once
 
@@ -13,30 +12,13 @@
 
 #include "base/result.h"
 #include "learn/dataset.h"
+#include "learn/learners.h"
 #include "learn/model.h"
 #include "learn/stats.h"
 
 namespace pointsman {
 
-struct TrainOptions {
-  std::vector<int> hidden{32, 32};
-  int nets = 5;
-  int epochs = 30;
-  int batch = 64;
-  double rate = 3e-3, last_rate = 1e-4;  // falls linearly from one to the other
-  double decay = 1e-4;
-  double clip = 1;  // of the regret: how bad a bad arm is beyond this does not matter
-  // Each net sees another sample, drawn with replacement. kBlock draws within each family, so that all nets know all families and disagree
-  // about what is noise; kFamily draws whole families, so that the nets disagree about what few families support, known ones included.
-  enum class Resample { kBlock, kFamily };
-  Resample resample = Resample::kBlock;
-  uint64_t seed = 1;
-  int threads = 1;
-  Rule rule{};
-  // After each epoch of each net, with its mean loss; calls never overlap.
-  std::function<void(int net, int epoch, double loss)> on_epoch = nullptr;
-};
-// Errors: kInvalidArgument (options out of range; what check() says of the data).
+// Errors: kInvalidArgument (options out of range; what check() says of the data), kNotFound (the algorithm).
 Result<Model> train(const Dataset& dataset, const TrainOptions& options);
 
 // Predictions for every window of every block, made by nets that have not seen that block, and the static arm that the same training data

@@ -109,7 +109,7 @@ TEST_F(BadInput, Models) {
     };
     expect(with("none.pmm"), 1, "open none.pmm: No such file or directory");
     expect(with("short.pmm"), 1, "short.pmm: truncated or damaged: the content does not match its checksum");
-    expect(with("other.pmm"), 77, "other.pmm: model version 9, this build reads version 1");
+    expect(with("other.pmm"), 77, "other.pmm: model version 9, this build reads versions 1 to 2");
     expect(with("text.pmm"), 2, "text.pmm: not a model file");
   }
   EXPECT_THAT(folder_.names(), ElementsAre("other.pmm", "short.pmm", "text.pmm"));

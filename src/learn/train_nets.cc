@@ -1,0 +1,77 @@
+// Networks that regress the regret of every arm. Costs, not argmin labels: a label throws away how much a choice matters.
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "learn/learners.h"
+#include "learn/mlp.h"
+
+namespace pointsman {
+
+namespace {
+
+using EpochReport = std::function<void(int epoch, double loss)>;
+
+Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, const TrainOptions& options, Rng& rng,
+                     const EpochReport& report) {
+  std::vector<int> sizes{kModelInputs};
+  sizes.insert(sizes.end(), options.hidden.begin(), options.hidden.end());
+  sizes.push_back(kChoosable);
+  auto net = Mlp<float>::random(std::move(sizes), rng);
+  Adam<float> adam(net.parameters().size());
+  Mlp<float>::Workspace work;
+  std::vector<float> gradient(net.parameters().size());
+
+  std::vector<uint32_t> order;
+  for (uint32_t i = 0; i < examples.block.size(); ++i)
+    if (count[examples.block[i]] > 0) order.push_back(i);
+  const auto batch = static_cast<size_t>(options.batch);
+  std::vector<float> inputs(batch * kModelInputs), targets(batch * kChoosable), weights(batch);
+  const size_t steps = (order.size() + batch - 1) / batch * static_cast<size_t>(options.epochs);
+  size_t step = 0;
+  for (int epoch = 0; epoch < options.epochs; ++epoch) {
+    for (size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[rng.below(i)]);
+    double loss = 0;
+    for (size_t at = 0; at < order.size(); at += batch, ++step) {
+      const size_t n = std::min(batch, order.size() - at);
+      for (size_t s = 0; s < n; ++s) {
+        const uint32_t example = order[at + s], block = examples.block[example];
+        std::copy_n(examples.input(example), kModelInputs, inputs.data() + s * kModelInputs);
+        std::copy_n(examples.regret_of(example), kChoosable, targets.data() + s * kChoosable);
+        weights[s] = static_cast<float>(examples.weight[example] * count[block]);
+      }
+      loss += static_cast<double>(net.gradient(std::span(inputs).first(n * kModelInputs), std::span(targets).first(n * kChoosable),
+                                               std::span(weights).first(n), gradient, work)) *
+              static_cast<double>(n);
+      const double passed = static_cast<double>(step) / static_cast<double>(steps);
+      adam.step(net.parameters(), gradient,
+                {.rate = static_cast<float>(options.rate + (options.last_rate - options.rate) * passed),
+                 .decay = static_cast<float>(options.decay)});
+    }
+    report(epoch, loss / static_cast<double>(std::max<size_t>(order.size(), 1)));
+  }
+  return net;
+}
+
+}  // namespace
+
+Result<Model> train_nets(const Dataset& dataset, const TrainOptions& options) {
+  Model model;
+  const Examples examples = make_examples(dataset, options.clip, model);
+  const auto nets = static_cast<size_t>(options.nets);
+  std::vector<std::optional<Mlp<float>>> trained(nets);
+  std::mutex reporting;
+  in_parallel(nets, options.threads, [&](size_t k) {
+    Rng rng(options.seed, "train net", k);
+    const std::vector<int> count = draw_blocks(dataset, options.resample, rng);
+    trained[k] = train_net(examples, count, options, rng, [&](int epoch, double loss) {
+      if (!options.on_epoch) return;
+      const std::scoped_lock lock(reporting);
+      options.on_epoch(static_cast<int>(k), epoch, loss);
+    });
+  });
+  for (auto& net : trained) model.nets.push_back(std::move(*net));
+  return model;
+}
+
+}  // namespace pointsman

@@ -1,0 +1,204 @@
+// The recorder of bursts on the running kernel: needs root and BPF. Other processes run meanwhile; only our own threads are looked at.
+#include "metrics/bursts.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <set>
+#include <thread>
+
+#include "base/clock.h"
+#include "learn/replay.h"
+
+namespace pointsman {
+namespace {
+
+void nap(int64_t ns) {
+  const timespec t{.tv_sec = ns / kSecond, .tv_nsec = ns % kSecond};
+  ::nanosleep(&t, nullptr);
+}
+int64_t cpu_used_ns() {
+  timespec t{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return t.tv_sec * kSecond + t.tv_nsec;
+}
+void burn(int64_t ns) {
+  for (const int64_t end = cpu_used_ns() + ns; cpu_used_ns() < end;) {
+    for (int i = 0; i < 200; ++i) __builtin_ia32_pause();
+  }
+}
+pid_t start(const std::function<void()>& body) {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  body();
+  ::_exit(0);
+}
+void finish(pid_t child) {
+  int status = 0;
+  EXPECT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+class BurstsTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto recorder = BurstRecorder::open();
+    if (!recorder && recorder.error().code == ErrorCode::kPermissionDenied) GTEST_SKIP() << recorder.error().message;
+    ASSERT_TRUE(recorder) << recorder.error().message;
+    recorder_.emplace(std::move(*recorder));
+    ASSERT_TRUE(recorder_->start());
+    nap(kMillisecond);  // our own burst that was under way is not recorded: begin another
+  }
+  BurstRecording read() {
+    auto recording = recorder_->read(3600 * kSecond);
+    EXPECT_TRUE(recording) << recording.error().message;
+    return recording ? *recording : BurstRecording{};
+  }
+  static std::vector<pm_burst> of(const BurstRecording& recording, pid_t task) {
+    std::vector<pm_burst> out;
+    for (const pm_burst& b : recording.bursts)
+      if (b.task == static_cast<uint32_t>(task)) out.push_back(b);
+    std::sort(out.begin(), out.end(), [](const pm_burst& a, const pm_burst& b) { return a.wake_ns < b.wake_ns; });
+    return out;
+  }
+  // Reads until the thread has `n` bursts that ended: a parent hears of a child's end a little before the child's last switch.
+  std::vector<pm_burst> wait_for(pid_t task, size_t n) {
+    std::vector<pm_burst> out;
+    for (int i = 0; i < 2000; ++i) {
+      out = of(read(), task);
+      std::erase_if(out, [](const pm_burst& b) { return b.unfinished; });
+      if (out.size() >= n) break;
+      nap(kMillisecond);
+    }
+    return out;
+  }
+  std::optional<BurstRecorder> recorder_;
+};
+
+TEST_F(BurstsTest, IsVerifiedAndSmall) {
+  const auto instructions = recorder_->verified_instructions();
+  ASSERT_TRUE(instructions) << instructions.error().message;
+  EXPECT_GT(*instructions, 0u);
+  EXPECT_LT(*instructions, 20'000u);
+}
+
+TEST_F(BurstsTest, RecordsWhatAChildDoes) {
+  const pid_t child = start([] {
+    for (int i = 0; i < 5; ++i) {
+      burn(3 * kMillisecond);
+      nap(5 * kMillisecond);
+    }
+  });
+  finish(child);
+  const auto bursts = wait_for(child, 6);
+  ASSERT_GE(bursts.size(), 6u);  // five, and the one in which it exits
+  EXPECT_TRUE(bursts[0].newborn);
+  EXPECT_EQ(bursts[0].waker, static_cast<uint32_t>(::getpid()));
+  EXPECT_GT(bursts[0].waker_ran_ns, 0u);
+  uint64_t attained = 0;
+  size_t long_ones = 0;
+  for (size_t i = 0; i < bursts.size(); ++i) {
+    const pm_burst& b = bursts[i];
+    EXPECT_LT(b.wake_ns, b.end_ns);
+    EXPECT_LE(b.cpu_ns, b.end_ns - b.wake_ns + 100 * kMicrosecond);
+    EXPECT_EQ(b.attained_ns, attained);
+    attained += b.cpu_ns;
+    if (i > 0) {
+      EXPECT_LE(bursts[i - 1].end_ns, b.wake_ns);
+      EXPECT_FALSE(b.newborn);
+    }
+    long_ones += b.cpu_ns >= 2900 * kMicrosecond;
+  }
+  EXPECT_GE(long_ones, 5u);
+  EXPECT_GT(bursts.back().usual_ns, kMillisecond);
+}
+
+TEST_F(BurstsTest, KnowsWhoWokeWhomAndWhatATimerDid) {
+  int there[2], back[2];
+  ASSERT_EQ(::pipe(there), 0);
+  ASSERT_EQ(::pipe(back), 0);
+  const pid_t echo = start([&] {
+    char c = 0;
+    for (int i = 0; i < 20; ++i)
+      if (::read(there[0], &c, 1) != 1 || ::write(back[1], &c, 1) != 1) ::_exit(1);
+  });
+  for (int i = 0; i < 20; ++i) {
+    nap(kMillisecond);
+    char c = 'x';
+    ASSERT_EQ(::write(there[1], &c, 1), 1);
+    ASSERT_EQ(::read(back[0], &c, 1), 1);
+  }
+  finish(echo);
+  for (const int fd : {there[0], there[1], back[0], back[1]}) ::close(fd);
+  const auto bursts = wait_for(echo, 18);
+  const auto me = static_cast<uint32_t>(::gettid());
+  size_t by_me = 0;
+  for (const pm_burst& b : bursts) by_me += b.waker == me && b.waker_ran_ns > 0;
+  EXPECT_GE(by_me, 15u);
+  size_t by_echo = 0, by_timer = 0;
+  for (const pm_burst& b : of(read(), ::gettid())) {
+    by_echo += b.waker == static_cast<uint32_t>(echo);
+    by_timer += b.waker == 0;
+  }
+  EXPECT_GE(by_echo, 3u);    // its answers, but for those that were there before we asked
+  EXPECT_GE(by_timer, 15u);  // the naps
+}
+
+TEST_F(BurstsTest, WhatIsUnderWayIsToldToo) {
+  const pid_t child = start([] {
+    nap(kMillisecond);
+    for (;;) burn(kMillisecond);
+  });
+  std::optional<pm_burst> seen;
+  for (int i = 0; i < 2000 && !seen; ++i) {
+    nap(kMillisecond);
+    for (const pm_burst& b : of(read(), child))
+      if (b.unfinished && b.cpu_ns > 5 * kMillisecond) seen = b;
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ASSERT_TRUE(seen);
+  EXPECT_LE(seen->cpu_ns, seen->end_ns - seen->wake_ns + kMillisecond);
+}
+
+TEST_F(BurstsTest, AFullRingForgetsTheOldestAndSaysSo) {
+  std::thread busy([] {
+    for (int i = 0; i < 2 * PM_BURST_SLOTS + 500; ++i) nap(1);
+  });
+  busy.join();
+  const BurstRecording all = read();
+  EXPECT_GT(all.complete_from_ns, all.moment_ns - 3600 * kSecond);
+  std::set<std::pair<uint32_t, uint64_t>> distinct;
+  for (const pm_burst& b : all.bursts) EXPECT_TRUE(distinct.insert({b.task, b.wake_ns}).second);
+  EXPECT_EQ(all.lost, 0u);
+  // What ended after complete_from_ns is all there: a short span reaches back far enough.
+  const auto recent = recorder_->read(kMillisecond);
+  ASSERT_TRUE(recent);
+  EXPECT_EQ(recent->complete_from_ns, recent->moment_ns - kMillisecond);
+}
+
+TEST_F(BurstsTest, ARecordingCanBeReplayedUnderEveryArm) {
+  std::vector<pid_t> children;
+  for (int i = 0; i < 4; ++i)
+    children.push_back(start([i] {
+      for (int k = 0; k < 20; ++k) {
+        burn((1 + i) * 300 * kMicrosecond);
+        nap((k % 3 == 0 ? 4 : 1) * kMillisecond);
+      }
+    }));
+  for (const pid_t child : children) finish(child);
+  const BurstRecording recording = read();
+  const auto replay = Replay::of(recorded_bursts(recording.bursts, recording.complete_from_ns), {.cpus = 2});
+  ASSERT_TRUE(replay) << replay.error().message;
+  EXPECT_GE(replay->episodes(), 20);
+  EXPECT_GT(replay->edges(), 0);
+  for (ArmId arm = 0; arm < kChoosable; ++arm) EXPECT_EQ(replay->run(arm).episodes, replay->episodes());
+}
+
+}  // namespace
+}  // namespace pointsman
