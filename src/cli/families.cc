@@ -15,12 +15,14 @@ void add_families(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   app.add_option("family", options->name, "Tell this one's parameters");
   options->json.add(app);
-  app.footer(examples({{"pointsman lab families", "all of them"}, {"pointsman lab families pareto", "what can be set, and within which limits"}}));
+  app.footer(examples({{"pointsman lab families", "all of them"}, {"pointsman lab families pareto", "what can be set, and within which limits"},
+                       {"pointsman lab families random:7", "what the generator makes of 7"}}));
   app.callback([options, &exit_code] {
     Result<Unit> shown = Unit{};
     if (options->name.empty()) {
       report::Table table("Families of workloads", {{"family", "family"}, {"regime", "regime"}, {"split", "split"}, {"imitates", "imitates"}});
       for (const Family& family : families()) table.add({family.name, family.regime, is_held_out(family.name) ? "held out" : "known", family.imitates});
+      table.add({"random:SEED", "random", "by SEED", "a workload that SEED draws from a grammar of arrivals, sizes, naps, fork trees, requests, barriers, frames and hogs"});
       shown = report::emit(table, options->json.emit());
     } else {
       auto family = find_family(options->name);

@@ -28,21 +28,48 @@ struct Options {
   JsonOption json;
 };
 
+// "7" or "1-10".
+Result<std::vector<uint64_t>> range_of(std::string_view option, std::string_view text) {
+  uint64_t first = 0, last = 0;
+  const char* end = text.data() + text.size();
+  auto [dash, error] = std::from_chars(text.data(), end, first);
+  last = first;
+  if (error == std::errc{} && dash != end) {
+    const auto rest = std::from_chars(dash + 1, end, last);
+    if (*dash != '-' || rest.ec != std::errc{} || rest.ptr != end) error = std::errc::invalid_argument;
+  }
+  if (error != std::errc{} || last < first || last - first > 10000) return fail(ErrorCode::kInvalidArgument, "{}: '{}' is neither a number nor a range like 1-10", option, text);
+  std::vector<uint64_t> range;
+  for (uint64_t n = first; n <= last; ++n) range.push_back(n);
+  return range;
+}
+
 Result<std::vector<uint64_t>> seeds_of(const std::vector<std::string>& texts) {
   std::vector<uint64_t> seeds;
   for (const std::string& text : texts) {
-    uint64_t first = 0, last = 0;
-    const char* end = text.data() + text.size();
-    auto [dash, error] = std::from_chars(text.data(), end, first);
-    last = first;
-    if (error == std::errc{} && dash != end) {
-      const auto rest = std::from_chars(dash + 1, end, last);
-      if (*dash != '-' || rest.ec != std::errc{} || rest.ptr != end) error = std::errc::invalid_argument;
-    }
-    if (error != std::errc{} || last < first || last - first > 10000) return fail(ErrorCode::kInvalidArgument, "--seeds: '{}' is neither a number nor a range like 1-10", text);
-    for (uint64_t seed = first; seed <= last; ++seed) seeds.push_back(seed);
+    auto range = range_of("--seeds", text);
+    if (!range) return range;
+    seeds.insert(seeds.end(), range->begin(), range->end());
   }
   return seeds;
+}
+
+// Names as they are, but random:1-520 as each of its families.
+Result<std::vector<std::string>> families_of(const std::vector<std::string>& texts) {
+  std::vector<std::string> names;
+  for (const std::string& text : texts) {
+    const size_t colon = text.find(':');
+    if (!is_random_family(text) || text.find('-', colon) == std::string::npos) {
+      names.push_back(text);
+      continue;
+    }
+    auto range = range_of("--families", std::string_view(text).substr(colon + 1));
+    if (!range) return fail(range.error());
+    for (const uint64_t structure : *range) names.push_back(text.substr(0, colon + 1) + std::to_string(structure));
+  }
+  if (names.empty())
+    for (const Family& family : families()) names.emplace_back(family.name);
+  return names;
 }
 
 Result<std::vector<MatrixCell>> cells_of(const Options& options) {
@@ -59,9 +86,9 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
     if (!arm) return fail(as_usage(arm.error()));
     chosen.push_back(*arm);
   }
-  std::vector<std::string> names = options.families;
-  if (names.empty())
-    for (const Family& family : families()) names.emplace_back(family.name);
+  auto expanded = families_of(options.families);
+  if (!expanded) return fail(expanded.error());
+  const std::vector<std::string>& names = *expanded;
   std::vector<MatrixCell> cells;
   // Seed by seed, so that an interrupted matrix has whole columns.
   for (const uint64_t seed : *seeds)
@@ -123,7 +150,7 @@ void add_lab_matrix(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->arms = {"choosable"};
   options->lab.add(app);
-  app.add_option("--families", options->families, "Families (default: all)")->delimiter(',')->type_name("NAME,...");
+  app.add_option("--families", options->families, "Families (default: all named ones); random:1-520: so many of the generator's")->delimiter(',')->type_name("NAME,...");
   app.add_option("--arms", options->arms, "Arms: names, choosable, all")->delimiter(',')->capture_default_str()->type_name("NAME,...");
   app.add_option("--seeds", options->seeds, "Seeds: numbers and ranges; below 100 train, below 1000 validation, else test")->delimiter(',')->capture_default_str()->type_name("RANGE,...");
   app.add_option("--noisy-factor", options->noisy_factor, "So many times as many seeds for pareto, bimodal and named")->capture_default_str()->check(CLI::Range(1, 10));
@@ -135,6 +162,7 @@ void add_lab_matrix(CLI::App& app, int& exit_code) {
   app.add_option("--html", options->html, "Write the table as a page too")->type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman lab matrix --seeds 1-2 --families batch,pareto,inter", "a first look, a minute"},
+                       {"pointsman lab matrix --families random:1-520 --seeds 10 --seconds 2.213", "520 workloads of the generator, one draw of each"},
                        {"pointsman lab matrix --seeds 1-10 --write data/matrix.pmm", "what the shipped model is trained on"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());

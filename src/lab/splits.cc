@@ -15,8 +15,13 @@ bool is_held_out(std::string_view family) { return std::find(kHeldOut.begin(), k
 
 std::string_view split_of(std::string_view family, uint64_t seed) {
   if (is_held_out(family)) return "test-families";
-  if (seed >= kFirstTestSeed) return "test-seeds";
-  return seed >= kFirstValidationSeed ? "validation" : "train";
+  bool validates = seed >= kFirstValidationSeed, tests = seed >= kFirstTestSeed;
+  if (const auto structure = random_structure_of(family)) {
+    const uint64_t place = (*structure - 1) % kRandomStructures + 1;
+    validates = validates || place >= kFirstValidationStructure;
+    tests = tests || place >= kFirstTestStructure;
+  }
+  return tests ? "test-seeds" : validates ? "validation" : "train";
 }
 
 Result<Scenario> draw_held_out_scenario(uint64_t seed, int64_t phase_ns) {

@@ -29,6 +29,10 @@ class Script {
   // Work in bursts of `burst_ns` with naps between: a program that does I/O.
   Script& burn_in_bursts(int64_t work_ns, int64_t burst_ns, int64_t nap_ns);
 
+  Script& append(const Script& other) {
+    ops_.insert(ops_.end(), other.ops_.begin(), other.ops_.end());
+    return *this;
+  }
   [[nodiscard]] const std::vector<Op>& ops() const { return ops_; }
 
  private:
@@ -105,5 +109,8 @@ std::vector<Family> interactive_families();
 std::vector<Family> switching_families();
 std::vector<Family> io_families();
 std::vector<Family> control_families();
+
+// random:SEED; kNotFound when SEED is no number. Lives for ever.
+Result<const Family*> random_family(std::string_view name);
 
 }  // namespace pointsman

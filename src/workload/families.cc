@@ -17,12 +17,13 @@ std::span<const Family> families() {
 }
 
 Result<const Family*> find_family(std::string_view name) {
+  if (is_random_family(name)) return random_family(name);
   std::string known;
   for (const Family& family : families()) {
     if (family.name == name) return &family;
     known += (known.empty() ? "" : ", ") + std::string(family.name);
   }
-  return fail(ErrorCode::kNotFound, "unknown family \"{}\"; there are {}", name, known);
+  return fail(ErrorCode::kNotFound, "unknown family \"{}\"; there are {}, and random:SEED", name, known);
 }
 
 }  // namespace pointsman

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -51,12 +52,17 @@ struct ParameterSpec {
 struct Family {
   std::string_view name;
   std::string_view imitates;   // what real thing it stands for
-  std::string_view regime;     // batch, tail, interactive, switching, io, control
+  std::string_view regime;     // batch, tail, interactive, switching, io, control; random
   std::vector<ParameterSpec> parameters;
   void (*draw)(const DrawContext&, Plan&) = nullptr;
 };
 std::span<const Family> families();
-Result<const Family*> find_family(std::string_view name);  // kNotFound, with the names that exist
+// By name: one of those, or random:SEED, a workload whose structure SEED draws; there are as many as numbers, so families() has none of them.
+// Errors: kNotFound, with the names that exist.
+Result<const Family*> find_family(std::string_view name);
+bool is_random_family(std::string_view name);
+// SEED of random:SEED.
+std::optional<uint64_t> random_structure_of(std::string_view name);
 
 struct Phase {
   std::string family;
