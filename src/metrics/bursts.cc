@@ -27,6 +27,8 @@ size_t whole_pages(size_t bytes) {
   return (bytes + page - 1) / page * page;
 }
 
+const size_t kUnfinishedSize = whole_pages(sizeof(pm_unfinished));
+
 uint64_t load(const pm_u64& from) {
   const uint64_t value = *const_cast<const volatile pm_u64*>(&from);
   std::atomic_thread_fence(std::memory_order_acquire);
@@ -72,28 +74,34 @@ Result<BurstRecorder> BurstRecorder::open() {
   }
   BurstRecorder recorder(std::move(*object));
   recorder.possible_ = static_cast<size_t>(possible);
+  return recorder;
+}
+
+Result<Unit> BurstRecorder::map_rings() {
   const auto map = [&](const char* name, size_t bytes) -> Result<const void*> {
-    auto fd = recorder.object_.map_fd(name);
+    auto fd = object_.map_fd(name);
     if (!fd) return fail(fd.error());
     void* memory = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, *fd, 0);
     if (memory == MAP_FAILED) return fail_errno(std::string("mapping the recorder's ") + name);
     return memory;
   };
-  const size_t rings_size = whole_pages(recorder.possible_ * sizeof(pm_burst_ring));
-  auto rings = map("rings", rings_size);
-  if (!rings) return fail(rings.error());
-  recorder.rings_ = static_cast<const pm_burst_ring*>(*rings);
-  recorder.rings_size_ = rings_size;
-  const size_t unfinished_size = whole_pages(sizeof(pm_unfinished));
-  auto unfinished = map("unfinished", unfinished_size);
-  if (!unfinished) return fail(unfinished.error());
-  recorder.unfinished_ = static_cast<const pm_unfinished*>(*unfinished);
-  recorder.unfinished_size_ = unfinished_size;
-  return recorder;
+  if (rings_ == nullptr) {
+    auto rings = map("rings", rings_size());
+    if (!rings) return fail(rings.error());
+    rings_ = static_cast<const pm_burst_ring*>(*rings);
+  }
+  if (unfinished_ == nullptr) {
+    auto unfinished = map("unfinished", kUnfinishedSize);
+    if (!unfinished) return fail(unfinished.error());
+    unfinished_ = static_cast<const pm_unfinished*>(*unfinished);
+  }
+  return Unit{};
 }
 
+// Mapped no sooner: a map's pages count as ours from then on, also where nobody wants the bursts.
 Result<Unit> BurstRecorder::start() {
   if (!links_.empty()) return Unit{};
+  if (auto mapped = map_rings(); !mapped) return mapped;
   for (const char* name : kAttached) {
     auto link = object_.attach(name);
     if (!link) {
@@ -105,14 +113,14 @@ Result<Unit> BurstRecorder::start() {
   return Unit{};
 }
 
+size_t BurstRecorder::rings_size() const { return whole_pages(possible_ * sizeof(pm_burst_ring)); }
+
 BurstRecorder::BurstRecorder(BurstRecorder&& other) noexcept
     : object_(std::move(other.object_)),
       links_(std::move(other.links_)),
       rings_(std::exchange(other.rings_, nullptr)),
       unfinished_(std::exchange(other.unfinished_, nullptr)),
-      possible_(other.possible_),
-      rings_size_(other.rings_size_),
-      unfinished_size_(other.unfinished_size_) {}
+      possible_(other.possible_) {}
 
 BurstRecorder& BurstRecorder::operator=(BurstRecorder&& other) noexcept {
   std::swap(object_, other.object_);
@@ -120,18 +128,17 @@ BurstRecorder& BurstRecorder::operator=(BurstRecorder&& other) noexcept {
   std::swap(rings_, other.rings_);
   std::swap(unfinished_, other.unfinished_);
   std::swap(possible_, other.possible_);
-  std::swap(rings_size_, other.rings_size_);
-  std::swap(unfinished_size_, other.unfinished_size_);
   return *this;
 }
 
 BurstRecorder::~BurstRecorder() {
   links_.clear();
-  if (rings_ != nullptr) ::munmap(const_cast<pm_burst_ring*>(rings_), rings_size_);
-  if (unfinished_ != nullptr) ::munmap(const_cast<pm_unfinished*>(unfinished_), unfinished_size_);
+  if (rings_ != nullptr) ::munmap(const_cast<pm_burst_ring*>(rings_), rings_size());
+  if (unfinished_ != nullptr) ::munmap(const_cast<pm_unfinished*>(unfinished_), kUnfinishedSize);
 }
 
 Result<BurstRecording> BurstRecorder::read(int64_t span_ns) const {
+  if (links_.empty()) return fail(ErrorCode::kUnsupported, "no bursts are recorded before the recorder is started");
   auto program = object_.program_fd("collect");
   if (!program) return fail(program.error());
   for (int attempt = 0; attempt < kAttempts; ++attempt) {

@@ -27,21 +27,22 @@ class BurstRecorder {
   BurstRecorder& operator=(BurstRecorder&& other) noexcept;
   ~BurstRecorder();
 
-  // Attaches it; again: does nothing. Bursts that are under way then are not recorded.
+  // Maps the rings and attaches it; again: does nothing. Bursts that are under way then are not recorded.
   Result<Unit> start();
-  // Bursts that ended in the last `span_ns`, and those under way.
+  // Bursts that ended in the last `span_ns`, and those under way. kUnsupported before start().
   Result<BurstRecording> read(int64_t span_ns) const;
-  [[nodiscard]] size_t bytes() const { return rings_size_ + unfinished_size_; }  // of kernel memory for the rings
-  Result<uint32_t> verified_instructions() const;                                // over all programs
+  Result<uint32_t> verified_instructions() const;  // over all programs
 
  private:
   explicit BurstRecorder(BpfObject object) : object_(std::move(object)) {}
+  Result<Unit> map_rings();
+  [[nodiscard]] size_t rings_size() const;
 
   BpfObject object_;
   std::vector<BpfLink> links_;
   const pm_burst_ring* rings_ = nullptr;
   const pm_unfinished* unfinished_ = nullptr;
-  size_t possible_ = 0, rings_size_ = 0, unfinished_size_ = 0;
+  size_t possible_ = 0;
 };
 
 }  // namespace pointsman
