@@ -147,6 +147,8 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
     look_back(*look_back_from_, now, context);
     look_back_from_.reset();
   }
+  window.live_cost = context.live_cost;
+  window.replayed = context.replayed;
   window.decision = controller_.decide(context);
   window.taken = choose(window, sentence, moment_ns);
   if (window.taken != window.active && !options_.shadow) {

@@ -43,6 +43,8 @@ struct WindowRecord {
   bool idle = false;
   FeatureVector features{};
   double p99_short_wait_ms = 0;  // of the guard's window
+  std::optional<double> live_cost{};                         // what the controller was told, where it was told anything
+  std::optional<std::array<double, kChoosable>> replayed{};
   Decision decision;
   ArmId taken = kEevdf;   // after dwell, guard, pin: what the machine was asked for
   std::string held_back;  // why `taken` is not decision.arm; empty when it is

@@ -106,7 +106,7 @@ std::vector<Job> jobs_of(const Options& options, const Stage& stage) {
         request.guard = guard;
         jobs.push_back({{s, seed, label}, std::move(request)});
       };
-      add("agent", with_model("classifier", kGuestModelPath), true);
+      add("agent", with_model(agent_controller(), kGuestModelPath), true);
       for (size_t arm = 0; arm < kChoosable; ++arm) add(std::string(arms()[arm].name), std::string(arms()[arm].name), false);
       add("oracle", schedule_spec(stage.oracles[s]), false);
       if (held_out) continue;  // the two baselines that do not enter the gap are shown on the known families
@@ -259,7 +259,7 @@ Result<Unit> run(const Options& options) {
   if (data.empty()) return fail(ErrorCode::kNotFound, "no data/matrix.pmm, which the oracle needs: name a matrix file with --data, or make one with pointsman lab matrix --write");
   auto matrix = read_matrix(data);
   if (!matrix) return fail(matrix.error());
-  auto model = load_model_bytes(options.model, "classifier");
+  auto model = load_model_bytes(options.model, agent_controller());
   if (!model) return fail(model.error());
   auto stage = prepare(options, *matrix);
   if (!stage) return fail(stage.error());

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "cli/evaluate_view.h"
+#include "cli/model_option.h"
 #include "cli/project.h"
 #include "cli/split_data.h"
 #include "cli/statistics.h"
@@ -242,7 +243,7 @@ Result<Unit> run(const Options& o) {
   if (!shipped.empty()) {
     auto model = load_model(shipped);
     if (!model) return fail(model.error());
-    contenders.push_back(contender("agent", fmt::format("{}:model={}", is_policy(model->kind) ? "policy" : "classifier", shipped), "the model that ships, with its rule"));
+    contenders.push_back(contender("agent", is_policy(model->kind) ? "policy:model=" + shipped : with_model(agent_controller(), shipped), "the model that ships, with its rule"));
   }
 
   const std::vector<Lesson> all = lessons(o);

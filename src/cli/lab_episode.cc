@@ -58,7 +58,8 @@ Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeR
   return table;
 }
 
-Result<Unit> run(const Options& options) {
+Result<Unit> run(Options options) {
+  options.controller = spelled_out(options.controller);
   auto scenario = scenario_of(options);
   if (!scenario) return fail(scenario.error());
   EpisodeRequest request{.scenario = *scenario, .seed = options.seed, .draw = options.draw, .cpus = options.lab.cpus, .controller = options.controller, .guard = options.guard || is_learned(options.controller)};
@@ -118,7 +119,7 @@ void add_lab_episode(CLI::App& app, int& exit_code) {
   app.add_option("--seconds", options->seconds, "Length of the one phase")->capture_default_str()->check(CLI::Range(0.2, 600.0));
   app.add_option("--seed", options->seed, "Seed of the workload")->capture_default_str();
   app.add_option("--draw", options->draw, "Another draw of the moment at which it starts")->capture_default_str();
-  app.add_option("--controller,--arm", options->controller, "An arm, or a controller (random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)")->capture_default_str();
+  app.add_option("--controller,--arm", options->controller, "An arm, or a controller (agent, random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)")->capture_default_str();
   app.add_option("--model", options->model, "Model file for the controllers that need one")->type_name("FILE");
   app.add_flag("--guard", options->guard, "The agent's guard watches over this controller too; over learned ones it always does");
   app.add_option("--disturb", options->disturbances, "What else happens meanwhile: hogs@1s-3s:32, nappers@1s-3s:32, fork_bomb@1s-3s:200, sysrq@2s, foreign@1s-3s")->type_name("WHAT");

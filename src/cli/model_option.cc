@@ -9,6 +9,9 @@
 
 namespace pointsman {
 
+std::string agent_controller(const std::string& arms) { return "classifier:deviations=1.5,arms=" + arms; }
+std::string spelled_out(const std::string& controller) { return controller == "agent" ? agent_controller() : controller; }
+
 bool is_learned(const std::string& controller) {
   const std::string name = controller.substr(0, controller.find(':'));
   constexpr std::array kLearned{"classifier", "policy", "experts", "thompson", "lin_thompson", "lin_ucb", "square_cb"};

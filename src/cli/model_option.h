@@ -1,4 +1,4 @@
-// Which controllers are trained, and where their model is found.
+// Which controller the agent is, which are trained, and where their model is found.
 #pragma once
 
 #include <string>
@@ -6,6 +6,12 @@
 #include "base/result.h"
 
 namespace pointsman {
+
+// The agent, as it decides unless told otherwise: chosen on validation seeds and on families left out of training (docs/learning.md). Not eevdf: it was best
+// in few of the workloads, what crosses to it and back costs, and it is the guard's to take. `arms` names others, as "hyb+las".
+std::string agent_controller(const std::string& arms = "hyb+las+age+sjf+ipre");
+// "agent" is that; anything else is itself.
+std::string spelled_out(const std::string& controller);
 
 bool is_learned(const std::string& controller);
 // CONTROLLER with model=PATH among its options; as it is when it needs none or names one itself.

@@ -101,7 +101,7 @@ Result<Config> configuration_of(const Options& options) {
     config = std::move(*loaded);
   }
   if (options.controller) config.controller = *options.controller;
-  if (config.controller.empty()) config.controller = "classifier";
+  if (config.controller.empty()) config.controller = "agent";
   if (options.model) config.model = *options.model;
   if (options.ledger) config.ledger = *options.ledger;
   if (options.guard_multiple) config.agent.guard.multiple = *options.guard_multiple;
@@ -112,7 +112,10 @@ Result<Config> configuration_of(const Options& options) {
 
 // The controller's whole text: a learned one is told its model and the arms that it may choose.
 Result<std::string> controller_text_of(const Config& config, const Options& options) {
-  std::string text = config.controller;
+  std::string names;
+  for (size_t arm = 0; arm < kChoosable; ++arm)
+    if (config.agent.choosable[arm]) names += fmt::format("{}{}", names.empty() ? "" : "+", arms()[arm].name);
+  std::string text = config.restricts_arms && config.controller == "agent" ? agent_controller(names) : spelled_out(config.controller);
   const auto add = [&](const std::string& option) { text += (text.find(':') == std::string::npos ? ":" : ",") + option; };
   if (!is_learned(text)) return text;
   if (text.find("model=") == std::string::npos) {
@@ -126,12 +129,7 @@ Result<std::string> controller_text_of(const Config& config, const Options& opti
                   options.config.empty() ? "the default objective" : options.config, wanted, options.config.empty() ? "FILE" : options.config);
     text = with_model(text, *model);
   }
-  if (config.restricts_arms && text.find("arms=") == std::string::npos) {
-    std::string names;
-    for (size_t arm = 0; arm < kChoosable; ++arm)
-      if (config.agent.choosable[arm]) names += fmt::format("{}{}", names.empty() ? "" : "+", arms()[arm].name);
-    add("arms=" + names);
-  }
+  if (config.restricts_arms && text.find("arms=") == std::string::npos) add("arms=" + names);
   return text;
 }
 
@@ -245,7 +243,7 @@ Result<Unit> run(const Options& options) {
 void add_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   app.add_option("--config", options->config, "Configuration in TOML; what is given here besides outranks it")->type_name("FILE");
-  app.add_option("--controller", options->controller, "What decides; pointsman arms lists them (default: classifier)");
+  app.add_option("--controller", options->controller, "What decides; pointsman arms lists them (default: agent)");
   app.add_option("--model", options->model, "Model of a learned controller (default: models/default.pmm of the project)")->type_name("FILE");
   app.add_option("--ledger", options->ledger, "Keep every window, decision and swap in this ledger")->type_name("FILE");
   app.add_option("--seed", options->seed, "Seed of controllers that draw")->capture_default_str();

@@ -16,6 +16,7 @@
 #include "lab/snapshot.h"
 #include "learn/cost.h"
 #include "learn/overruled.h"
+#include "store/run.h"
 #include "sched/kernel_host.h"
 #include "workload/runner.h"
 #include "workload/scenario.h"
@@ -48,6 +49,9 @@ struct WindowRow {
   double propensity = 1;
   std::string why, held_back;
   std::optional<std::array<double, kChoosable>> predicted, deviation;
+  std::optional<double> live_cost;  // what the controller was told
+  std::optional<std::array<double, kChoosable>> replayed;
+  std::vector<LedgerVote> votes;
   std::string swap;  // "confirmed", "refused: ...", "ejected: ..."; empty when none was tried
   SwapTimes swap_times;
 };

@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "learn/features.h"
 #include "sched/arm.h"
@@ -26,6 +28,13 @@ struct Context {
   std::optional<std::array<double, kChoosable>> replayed{};
 };
 
+// What one expert of several said: its share of the mixture, and the cost that it expects of each arm, ln ratio to the default arm.
+struct Vote {
+  std::string_view expert{};
+  double weight = 0;
+  std::array<double, kChoosable> gain{}, deviation{};
+};
+
 struct Decision {
   ArmId arm = kDefaultArm;
   double propensity = 1;  // probability of `arm` under this controller in this context
@@ -35,6 +44,7 @@ struct Decision {
   // Predicted cost of each choosable arm as ln ratio to the default arm, with its uncertainty (one deviation), where the controller
   // predicts.
   std::optional<std::array<double, kChoosable>> predicted{}, deviation{};
+  std::vector<Vote> votes{};  // of those who were awake, where it asks several
 };
 
 class Controller {

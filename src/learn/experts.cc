@@ -168,6 +168,8 @@ class Experts : public Controller {
     }
     out.predicted = gain;
     out.deviation = deviation;
+    for (size_t e = 0; e < kExperts; ++e)
+      if (opinions[e].awake) out.votes.push_back({.expert = kNames[e], .weight = weights[e], .gain = opinions[e].gain, .deviation = opinions[e].deviation});
     std::string voices;
     for (size_t e = 0; e < kExperts; ++e)
       if (opinions[e].awake)

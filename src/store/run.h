@@ -2,6 +2,7 @@
 // times in ns.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -36,6 +37,13 @@ struct LedgerWindow {
   std::string arm{};   // that was active
   bool idle = false;
   std::vector<float> features{};  // after LedgerRun::features_schema
+};
+
+// What one of several experts said.
+struct LedgerVote {
+  std::string expert{};
+  double weight = 0;                             // of all that were awake
+  std::array<double, 6> gain{}, deviation{};
 };
 
 struct LedgerDecision {
