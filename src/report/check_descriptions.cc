@@ -91,6 +91,9 @@ void check_descriptions(std::span<const Frame> frames, Variability& out) {
   }
   for (const Described& d : all) {
     check_steps(d, out);
+    if (d.frame->file().find("cfs") != std::string::npos) {
+      out.flaws.push_back({Weight::kNote, "cfs-is-eevdf", d.frame->file(), "since Linux 6.6 the kernel's own scheduler is EEVDF: this was CFS only on a kernel older than that"});
+    }
     Variation v{.file = d.frame->file(), .metric = d.metric, .n = d.n, .mean = d.mean, .median = d.q50, .std = d.std};
     if (d.mean > 0) {
       v.cv_percent = 100 * d.std / d.mean;

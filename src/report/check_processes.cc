@@ -76,4 +76,36 @@ void check_processes(const Frame& frame, Variability& out) {
   add("Total_CPU_Time", cpus);
 }
 
+void check_room(std::span<const Frame> frames, Variability& out) {
+  for (const Frame& processes : frames) {
+    if (kind_of(processes) != TableKind::kProcesses) continue;
+    std::vector<double> turnarounds;
+    bool elided = false;
+    for (size_t i = 0; i < processes.rows(); ++i) {
+      const double tat = processes.number(i, *processes.find("TAT"));
+      if (std::isfinite(tat)) turnarounds.push_back(tat);
+      elided = elided || !processes.is_number(i, *processes.find("TAT"));
+    }
+    if (!elided || turnarounds.empty()) continue;  // a whole table speaks for itself
+    for (const Frame& summary : frames) {
+      if (kind_of(summary) != TableKind::kSummary || set_of(summary) != set_of(processes)) continue;
+      for (size_t i = 0; i < summary.rows(); ++i) {
+        if (summary.text(i, *summary.find("metric")) != "Average_TAT") continue;
+        const double mean = summary.number(i, *summary.find("mean"));
+        double sum = 0, longest_sum = 0;
+        int longest = 0;
+        for (const double tat : turnarounds) {
+          sum += tat;
+          if (tat > 2 * mean) longest_sum += tat, ++longest;
+        }
+        if (!(mean > 0) || longest == 0 || !(sum > mean * static_cast<double>(turnarounds.size()))) continue;
+        const double each = longest_sum / longest, room = each / mean;
+        out.flaws.push_back({Flaw::Weight::kSuspect, "mean-leaves-no-room", at(summary, i, "Average_TAT"),
+                             fmt::format("{} processes shown in {} took {:.3g} s together, so a mean of {:.4g} s needs {:.0f} processes at least; one of {:.3g} s needs {:.1f}: 90 processes have room for {:.0f} such, 20 such need {:.0f}",
+                                         turnarounds.size(), processes.file(), sum, mean, std::ceil(sum / mean), each, room, std::floor(90 / room), std::ceil(20 * room))});
+      }
+    }
+  }
+}
+
 }  // namespace pointsman::report

@@ -132,7 +132,7 @@ void check_row(const Frame& frame, const std::vector<Row>& rows, const Row& row,
   }
   if (const std::string suffix = "_total_pct_change"; row.metric.ends_with(suffix)) {
     const Row* delta = find(rows, row.metric.substr(0, row.metric.size() - suffix.size()) + "_total_delta");
-    const std::string base = delta != nullptr && row.mean != 0 ? fmt::format("; its base is {}", scaled(100 * delta->mean / row.mean)) : "";
+    const std::string base = delta != nullptr && row.mean != 0 ? fmt::format("; its base is {}", row.metric.find("_io_") != std::string::npos ? format_bytes(100 * delta->mean / row.mean) : scaled(100 * delta->mean / row.mean)) : "";
     out.flaws.push_back({Weight::kWrong, "pct-change-of-counter", where,
                          "change in percent of what is counted since boot: it falls as the machine stays up, so its variation is that of the uptime" + base});
   }
@@ -174,8 +174,41 @@ void check_summary(const Frame& frame, Variability& out) {
   check_pairs(frame, rows, out);
 }
 
+std::string set_of(const Frame& frame) {
+  const std::string file = frame.file();
+  return file.substr(0, std::min(file.find('_'), file.rfind('.')));
+}
+
+void check_conventions_across(std::span<const Frame> frames, Variability& out) {
+  const auto value = [](const Frame& frame, const std::string& metric, const char* column) {
+    const auto at = frame.find(column);
+    for (size_t i = 0; at && i < frame.rows(); ++i) {
+      if (frame.text(i, *frame.find("metric")) == metric) return frame.number(i, *at);
+    }
+    return kMissing;
+  };
+  for (const Frame& divided : frames) {
+    if (kind_of(divided) != TableKind::kSummary || !divided.find("normalized_mean")) continue;
+    for (const Frame& whole : frames) {
+      if (kind_of(whole) != TableKind::kSummary || whole.find("normalized_mean")) continue;
+      std::vector<std::string> turned;
+      size_t common = 0;
+      for (size_t i = 0; i < whole.rows(); ++i) {
+        const std::string metric = whole.text(i, *whole.find("metric"));
+        const double theirs = whole.number(i, *whole.find("mean")), mean = value(divided, metric, "mean"), normalized = value(divided, metric, "normalized_mean");
+        if (!std::isfinite(theirs) || !std::isfinite(mean) || !std::isfinite(normalized) || near(mean, normalized, 1e-4)) continue;
+        ++common;
+        if ((theirs - mean) * (theirs - normalized) < 0) turned.push_back(fmt::format("{} ({:.6g} against {:.6g} divided, {:.6g} as it was)", metric, theirs, normalized, mean));
+      }
+      if (common == 0) continue;
+      out.flaws.push_back({turned.empty() ? Weight::kSuspect : Weight::kWrong, "unlike-conventions", fmt::format("{} and {}", whole.file(), divided.file()),
+                           fmt::format("{} has one mean, {} a mean divided by cores, so the two do not compare{}", whole.file(), divided.file(),
+                                       turned.empty() ? std::string() : fmt::format("; the order turns round in {} of {} metrics: {}", turned.size(), common, fmt::join(turned, ", ")))});
+    }
+  }
+}
+
 void check_sums(std::span<const Frame> frames, Variability& out) {
-  const auto set_of = [](const Frame& f) { return f.file().substr(0, f.file().find('_')); };
   std::vector<std::string> done;
   for (const Frame& first : frames) {
     if (kind_of(first) != TableKind::kSummary || std::find(done.begin(), done.end(), set_of(first)) != done.end()) continue;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
@@ -114,7 +115,9 @@ std::string format_cell(const Column& column, double value) {
     case Quantity::kNumber:
       break;
   }
-  return value == 0 ? "0" : format_fixed(value, column.decimals);
+  if (value == 0) return "0";
+  if (column.decimals < 0 && std::isfinite(value)) return fmt::format("{:.{}g}", value, -column.decimals);
+  return format_fixed(value, column.decimals);
 }
 
 nlohmann::json to_json(const Interval& interval) {

@@ -30,7 +30,7 @@ struct Column {
   std::string key = "";    // in JSON: never changes
   std::string title = "";  // for people
   Quantity quantity = Quantity::kText;
-  int decimals = 2;  // kNumber only
+  int decimals = 2;  // kNumber only; negative: as many significant digits
 };
 
 struct Cell {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "learn/stats.h"
+#include "report/utf8.h"
 #include "report/variability_checks.h"
 
 namespace pointsman::report {
@@ -66,8 +67,35 @@ Variability examine(std::span<const Frame> frames) {
     }
   }
   check_sums(frames, out);
+  check_conventions_across(frames, out);
+  check_room(frames, out);
   check_descriptions(frames, out);
   std::stable_sort(out.flaws.begin(), out.flaws.end(), [](const Flaw& a, const Flaw& b) { return a.weight < b.weight; });
+  return out;
+}
+
+std::string Variability::flaw_text(size_t width) const {
+  if (flaws.empty()) return "Nothing is wrong or suspect.\n";
+  const auto many = [&](Flaw::Weight weight) { return std::count_if(flaws.begin(), flaws.end(), [&](const Flaw& f) { return f.weight == weight; }); };
+  std::string out = fmt::format("{} findings: {} wrong, {} suspect, {} notes\n", flaws.size(), many(Flaw::Weight::kWrong), many(Flaw::Weight::kSuspect), many(Flaw::Weight::kNote));
+  constexpr size_t kIndent = 4;
+  for (const Flaw& flaw : flaws) {
+    out += fmt::format("{:7}  {}  {}\n", name_of(flaw.weight), flaw.code, one_line(flaw.where));
+    const std::string text = one_line(flaw.text);
+    size_t used = 0;
+    for (size_t at = 0; at < text.size();) {
+      const size_t end = std::min(text.find(' ', at), text.size()), wide = display_width(text.substr(at, end - at));
+      if (used > 0 && used + 1 + wide > width) {
+        out += '\n';
+        used = 0;
+      }
+      out += used == 0 ? std::string(kIndent, ' ') : " ";
+      used += (used == 0 ? kIndent : 1) + wide;
+      out += text.substr(at, end - at);
+      at = end + 1;
+    }
+    out += '\n';
+  }
   return out;
 }
 
@@ -82,11 +110,11 @@ Table Variability::variation_table() const {
   Table table("Variation, and the runs that two unpaired arms need each to see an effect", {{"file", "file"},
                                                                                              {"metric", "metric"},
                                                                                              {"n", "n", Quantity::kCount},
-                                                                                             {"mean", "mean", Quantity::kNumber, 6},
-                                                                                             {"median", "median", Quantity::kNumber, 6},
-                                                                                             {"std", "std", Quantity::kNumber, 6},
+                                                                                             {"mean", "mean", Quantity::kNumber, -6},
+                                                                                             {"median", "median", Quantity::kNumber, -6},
+                                                                                             {"std", "std", Quantity::kNumber, -6},
                                                                                              {"cv_percent", "CV %", Quantity::kNumber, 2},
-                                                                                             {"mean_interval", "mean 95 %", Quantity::kNumber, 6},
+                                                                                             {"mean_interval", "mean 95 %", Quantity::kNumber, -6},
                                                                                              {"drift_percent", "drift %", Quantity::kNumber, 1},
                                                                                              {"autocorrelation", "autocorr.", Quantity::kNumber, 2},
                                                                                              {"runs_1", "1 %", Quantity::kCount},
@@ -105,8 +133,8 @@ Table Variability::comparison_table() const {
   Table table("Arms against the baseline", {{"metric", "metric"},
                                             {"baseline", "baseline"},
                                             {"other", "arm"},
-                                            {"baseline_mean", "its mean", Quantity::kNumber, 6},
-                                            {"other_mean", "arm's mean", Quantity::kNumber, 6},
+                                            {"baseline_mean", "its mean", Quantity::kNumber, -6},
+                                            {"other_mean", "arm's mean", Quantity::kNumber, -6},
                                             {"change_percent", "change %", Quantity::kNumber, 1},
                                             {"change_low", "low", Quantity::kNumber, 1},
                                             {"change_high", "high", Quantity::kNumber, 1},

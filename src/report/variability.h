@@ -62,6 +62,8 @@ struct Variability {
   std::vector<Comparison> comparisons;
 
   [[nodiscard]] Table flaw_table() const;
+  // The same for a terminal: each with its text below it, broken into lines of at most `width` columns.
+  [[nodiscard]] std::string flaw_text(size_t width) const;
   [[nodiscard]] Table variation_table() const;
   [[nodiscard]] Table comparison_table() const;
 };
