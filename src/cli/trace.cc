@@ -1,9 +1,5 @@
 // pointsman trace: every process of a command, a cgroup or the whole system: when it came, first ran and ended, and with how much CPU time.
-#include <fcntl.h>
 #include <fmt/ranges.h>
-#include <poll.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/unique_fd.h"
+#include "cli/command.h"
 #include "cli/verb.h"
 #include "metrics/catalogue.h"
 #include "metrics/sampler.h"
@@ -38,55 +34,6 @@ struct Options {
 
 volatile std::sig_atomic_t interrupted = 0;
 void on_signal(int) { interrupted = 1; }
-
-// The command, from its fork to the moment that it was waited for.
-class Command {
- public:
-  // Where its standard output goes: to standard error when ours is for a program.
-  static Result<Command> start(const std::vector<std::string>& words, bool output_to_errors) {
-    int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno("pipe");
-    UniqueFd from(pipe[0]), to(pipe[1]);
-    std::vector<char*> argv;
-    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    Command out;
-    out.pid_ = ::fork();
-    if (out.pid_ < 0) return fail_errno("fork");
-    if (out.pid_ == 0) {
-      if (output_to_errors) ::dup2(STDERR_FILENO, STDOUT_FILENO);
-      ::execvp(argv[0], argv.data());
-      const int why = errno;
-      if (::write(to.get(), &why, sizeof(why)) < 0) ::_exit(127);
-      ::_exit(127);
-    }
-    to.reset();
-    int why = 0;
-    if (::read(from.get(), &why, sizeof(why)) == static_cast<ssize_t>(sizeof(why))) {
-      ::waitpid(out.pid_, nullptr, 0);
-      return fail(why == ENOENT ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied, "cannot run {}: {}", words.front(), std::strerror(why));
-    }
-    out.ended_.reset(static_cast<int>(::syscall(SYS_pidfd_open, out.pid_, 0)));
-    return out;
-  }
-  [[nodiscard]] pid_t pid() const { return pid_; }
-  // True when it has ended; waits for that at most so long.
-  bool wait(int milliseconds) {
-    if (done_) return true;
-    pollfd one{.fd = ended_.get(), .events = POLLIN, .revents = 0};
-    if (ended_) ::poll(&one, 1, milliseconds);
-    done_ = ::waitpid(pid_, &status_, WNOHANG) == pid_;
-    return done_;
-  }
-  // As a shell tells it; -1 while it runs.
-  [[nodiscard]] int exit_code() const { return !done_ ? -1 : WIFSIGNALED(status_) ? 128 + WTERMSIG(status_) : WEXITSTATUS(status_); }
-
- private:
-  pid_t pid_ = -1;
-  int status_ = 0;
-  bool done_ = false;
-  UniqueFd ended_;
-};
 
 report::ProcessRow row_of(const TracedProcess& process) {
   const pm_process& p = process.sums;
@@ -234,7 +181,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
   const int64_t start_ns = clock.now_ns();
   std::optional<Command> command;
   if (!options.command.empty()) {
-    auto started = Command::start(options.command, data_on_output);
+    auto started = Command::start(options.command, data_on_output ? Command::Output::kToErrors : Command::Output::kKept);
     if (!started) return fail(started.error());
     command.emplace(std::move(*started));
   }

@@ -1,4 +1,5 @@
 #include <fmt/core.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -68,14 +69,13 @@ void check_metric(const Frame& frame, const Metric& m, const std::vector<size_t>
   const auto interval = bootstrap_mean(values);
   v.mean_interval = {interval.value, interval.low, interval.high};
   if (v.std == 0) {
-    flaw(Weight::kNote, "constant", v.mean == 0 ? std::string("0 in every run: the load never touched it") : fmt::format("{} in every run: a state from before, not activity", v.mean));
+    flaw(Weight::kNote, "constant", v.mean == 0 ? std::string("0 in every run: the load never touched it") : fmt::format("{} in every run: it tells no run from another", v.mean));
     out.variations.push_back(std::move(v));
     return;
   }
-  if (values.size() < kFewRuns) flaw(Weight::kNote, "few-runs", fmt::format("{} runs: an interval from so few is a guess", values.size()));
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   if (*least < 0 && *most > 0) {
-    flaw(Weight::kWrong, "negative-cv", "changes its sign, so it has no CV");
+    flaw(Weight::kNote, "negative-cv", "changes its sign, so it has no CV");
   } else if (v.mean > 0) {
     v.cv_percent = 100 * v.std / v.mean;
     v.runs_1 = runs_needed(v.cv_percent, 1);
@@ -85,7 +85,7 @@ void check_metric(const Frame& frame, const Metric& m, const std::vector<size_t>
     if (v.std > v.mean) flaw(Weight::kNote, "heavy-tail", fmt::format("std is {:.1f} times the mean: compare medians or logarithms, not means", v.std / v.mean));
   }
   const auto zeros = static_cast<size_t>(std::count(values.begin(), values.end(), 0.0));
-  if (values.size() >= 5 && zeros + 1 == values.size()) flaw(Weight::kWrong, "one-nonzero-run", fmt::format("exactly one of {} runs was not 0", values.size()));
+  if (values.size() >= 5 && zeros + 1 == values.size()) flaw(Weight::kSuspect, "one-nonzero-run", fmt::format("exactly one of {} runs was not 0", values.size()));
   const auto at_most = static_cast<size_t>(std::count_if(values.begin(), values.end(), [&](double x) { return x > 0 && x >= 0.995 * *most; }));
   const bool turnaround = m.name.find("TAT") != std::string::npos || m.name.find("urnaround") != std::string::npos;
   if (turnaround && values.size() >= 5 && at_most * 5 >= values.size() && *least < 0.9 * *most) {
@@ -132,6 +132,32 @@ void check_columns(const Frame& frame, const std::vector<Metric>& metrics, Varia
       else
         out.flaws.push_back({Weight::kSuspect, "collinear", where, fmt::format("follows from {} (correlation {:.5f}), so one of the two tells nothing", a.name, r)});
     }
+  }
+}
+
+// Fifty metrics that this load never touched are one finding, and so are fifty with few runs.
+void gather(const Frame& frame, const std::vector<std::string>& arms, size_t from, Variability& out) {
+  for (const std::string& arm : arms) {
+    double least = INFINITY;
+    for (const Variation& v : out.variations) {
+      if (v.file == frame.file() && v.n >= 2 && (arm.empty() || v.metric.ends_with(" [" + arm + "]"))) least = std::min(least, v.n);
+    }
+    if (least < static_cast<double>(kFewRuns)) {
+      out.flaws.push_back({Weight::kNote, "few-runs", frame.file() + (arm.empty() ? "" : " [" + arm + "]"), fmt::format("{:.0f} runs: an interval from so few is a guess", least)});
+    }
+  }
+  const auto untouched = [&](const Flaw& flaw) { return (flaw.code == "constant" && flaw.text.starts_with("0 in every run")) || flaw.code == "heavy-tail"; };
+  for (const auto& [code, text] : {std::pair{"constant", "0 in every run, the load never touched them: "}, {"heavy-tail", "std is larger than the mean, compare medians or logarithms, not means: "}}) {
+    std::vector<std::string> names;
+    for (size_t i = from; i < out.flaws.size(); ++i) {
+      const Flaw& flaw = out.flaws[i];
+      if (flaw.code != code || !untouched(flaw)) continue;
+      std::string name = flaw.where.substr(std::min(flaw.where.size(), frame.file().size() + 1));
+      names.push_back(std::move(name));
+    }
+    if (names.size() < 3) continue;
+    out.flaws.erase(std::remove_if(out.flaws.begin() + static_cast<std::ptrdiff_t>(from), out.flaws.end(), [&](const Flaw& f) { return f.code == code && untouched(f); }), out.flaws.end());
+    out.flaws.push_back({Weight::kNote, code, frame.file(), text + fmt::format("{}", fmt::join(names, ", "))});
   }
 }
 
@@ -214,6 +240,7 @@ void check_runs(const Frame& frame, Variability& out) {
     if (block) blocks.push_back(frame.text(row, *block));
     if (std::find(names.begin(), names.end(), arms.back()) == names.end()) names.push_back(arms.back());
   }
+  const size_t before = out.flaws.size();
   for (const Metric& m : metrics) {
     for (const std::string& name : names) {
       std::vector<size_t> rows;
@@ -223,7 +250,17 @@ void check_runs(const Frame& frame, Variability& out) {
       check_metric(frame, m, rows, name, out);
     }
   }
+  gather(frame, names, before, out);
   check_columns(frame, metrics, out);
+  for (const std::string& name : names) {
+    SumTerm terms[] = {{"Average_TAT"}, {"Average_RT"}, {"CV_Fairness"}};
+    for (SumTerm& term : terms) {
+      for (const Variation& v : out.variations) {
+        if (v.file == frame.file() && v.metric == term.metric + (name.empty() ? "" : " [" + name + "]")) term.mean = v.mean, term.std = v.std;
+      }
+    }
+    judge_sum(frame.file() + (name.empty() ? "" : " [" + name + "]"), terms, out);
+  }
   if (names.size() < 2) return;
   const auto named = std::find_if(names.begin(), names.end(), [](const std::string& n) { return n == "eevdf" || n == "cfs" || n == "baseline" || n == "A"; });
   const std::string base = named == names.end() ? names.front() : *named;

@@ -208,16 +208,34 @@ void check_conventions_across(std::span<const Frame> frames, Variability& out) {
   }
 }
 
+std::optional<std::pair<double, double>> judge_sum(const std::string& where, std::span<const SumTerm> terms, Variability& out) {
+  double sum = 0, variance = 0;
+  for (const SumTerm& term : terms) {
+    sum += term.mean;
+    variance += term.std * term.std;
+  }
+  if (!std::isfinite(sum) || !std::isfinite(variance) || !(sum > 0) || !(variance > 0)) return std::nullopt;
+  std::vector<std::string> shares;
+  const SumTerm* least = &terms[0];
+  for (const SumTerm& term : terms) {
+    shares.push_back(fmt::format("{} {:.1f} % of the mean and {:.0f} % of the variance", term.metric, 100 * term.mean / sum, 100 * term.std * term.std / variance));
+    if (term.mean < least->mean) least = &term;
+  }
+  if (least->mean < 0.05 * sum) {
+    out.flaws.push_back({Weight::kSuspect, "sum-of-unlike-units", where,
+                         fmt::format("TAT + RT + CV of fairness = {:.4g} adds seconds to a ratio: {}; {} has no say in it. Take logarithms of ratios to a baseline instead", sum, fmt::join(shares, ", "),
+                                     least->metric)});
+  }
+  return std::pair{sum, std::sqrt(variance)};
+}
+
 void check_sums(std::span<const Frame> frames, Variability& out) {
   std::vector<std::string> done;
   for (const Frame& first : frames) {
     if (kind_of(first) != TableKind::kSummary || std::find(done.begin(), done.end(), set_of(first)) != done.end()) continue;
     done.push_back(set_of(first));
-    struct Term {
-      const char* metric;
-      double mean = kMissing, std = kMissing;
-    } terms[] = {{"Average_TAT"}, {"Average_RT"}, {"CV_Fairness"}};
-    for (Term& term : terms) {
+    SumTerm terms[] = {{"Average_TAT"}, {"Average_RT"}, {"CV_Fairness"}};
+    for (SumTerm& term : terms) {
       for (const Frame& frame : frames) {
         if (kind_of(frame) != TableKind::kSummary || set_of(frame) != set_of(first)) continue;
         for (size_t i = 0; i < frame.rows(); ++i) {
@@ -227,24 +245,10 @@ void check_sums(std::span<const Frame> frames, Variability& out) {
         }
       }
     }
-    double sum = 0, variance = 0;
-    for (const Term& term : terms) {
-      sum += term.mean;
-      variance += term.std * term.std;
-    }
-    if (!std::isfinite(sum) || !std::isfinite(variance) || !(sum > 0) || !(variance > 0)) continue;
-    std::vector<std::string> shares;
-    const Term* least = &terms[0];
-    for (const Term& term : terms) {
-      shares.push_back(fmt::format("{} {:.1f} % of the mean and {:.0f} % of the variance", term.metric, 100 * term.mean / sum, 100 * term.std * term.std / variance));
-      if (term.mean < least->mean) least = &term;
-    }
-    if (least->mean < 0.05 * sum) {
-      out.flaws.push_back({Weight::kSuspect, "sum-of-unlike-units", set_of(first),
-                           fmt::format("TAT + RT + CV of fairness = {:.4g} adds seconds to a ratio: {}; {} has no say in it. Take logarithms of ratios to a baseline instead", sum, fmt::join(shares, ", "),
-                                       least->metric)});
-    }
-    Variation v{.file = set_of(first), .metric = "TAT + RT + CV_Fairness", .mean = sum, .std = std::sqrt(variance)};
+    const auto judged = judge_sum(set_of(first), terms, out);
+    if (!judged) continue;
+    const auto [sum, deviation] = *judged;
+    Variation v{.file = set_of(first), .metric = "TAT + RT + CV_Fairness", .mean = sum, .std = deviation};
     v.cv_percent = 100 * v.std / v.mean;
     v.runs_1 = runs_needed(v.cv_percent, 1);
     v.runs_2 = runs_needed(v.cv_percent, 2);

@@ -106,7 +106,7 @@ Table Variability::flaw_table() const {
   return table;
 }
 
-Table Variability::variation_table() const {
+Table Variability::variation_table(Rows rows) const {
   Table table("Variation, and the runs that two unpaired arms need each to see an effect", {{"file", "file"},
                                                                                              {"metric", "metric"},
                                                                                              {"n", "n", Quantity::kCount},
@@ -121,10 +121,13 @@ Table Variability::variation_table() const {
                                                                                              {"runs_2", "2 %", Quantity::kCount},
                                                                                              {"runs_5", "5 %", Quantity::kCount},
                                                                                              {"runs_10", "10 %", Quantity::kCount}});
+  size_t same = 0;
   for (const Variation& v : variations) {
+    if (rows == Rows::kVarying && v.std == 0 && ++same > 0) continue;
     table.add({v.file, v.metric, cell(v.n), cell(v.mean), cell(v.median), cell(v.std), cell(v.cv_percent), v.mean_interval.known() ? Cell(v.mean_interval) : Cell(), cell(v.drift_percent),
                cell(v.autocorrelation), cell(v.runs_1), cell(v.runs_2), cell(v.runs_5), cell(v.runs_10)});
   }
+  if (same > 0) table.notes.push_back(fmt::format("{} more were the same in every run", same));
   table.notes.push_back("std with ddof 1; CV = std / mean; runs for power 0.8 at 5 %, two-sided; 95 % intervals are BCa bootstrap");
   return table;
 }

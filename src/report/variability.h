@@ -64,7 +64,8 @@ struct Variability {
   [[nodiscard]] Table flaw_table() const;
   // The same for a terminal: each with its text below it, broken into lines of at most `width` columns.
   [[nodiscard]] std::string flaw_text(size_t width) const;
-  [[nodiscard]] Table variation_table() const;
+  enum class Rows { kAll, kVarying };  // without what was the same in every run
+  [[nodiscard]] Table variation_table(Rows rows = Rows::kAll) const;
   [[nodiscard]] Table comparison_table() const;
 };
 Variability examine(std::span<const Frame> frames);

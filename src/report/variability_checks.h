@@ -1,6 +1,9 @@
 // The checks behind variability.h, one function a kind of table; each adds what it finds.
 #pragma once
 
+#include <optional>
+#include <utility>
+
 #include "report/variability.h"
 
 namespace pointsman::report {
@@ -16,6 +19,13 @@ void check_conventions_across(std::span<const Frame> frames, Variability& out);
 void check_room(std::span<const Frame> frames, Variability& out);
 // Two descriptions of the same column in different files are two arms; the baseline is the one whose name says so (eevdf, cfs, baseline), else the first.
 void check_descriptions(std::span<const Frame> frames, Variability& out);
+
+struct SumTerm {
+  std::string metric;
+  double mean = kMissing, std = kMissing;
+};
+// Whether adding these up is a measure, or one of them speaks for all; nothing when one is not known. Returns the sum's mean and deviation, as if they were independent.
+std::optional<std::pair<double, double>> judge_sum(const std::string& where, std::span<const SumTerm> terms, Variability& out);
 
 // What a file belongs to: its name up to the first '_', without the ending.
 std::string set_of(const Frame& frame);

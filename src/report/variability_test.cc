@@ -241,7 +241,19 @@ TEST(Runs, TimeoutsAndTooFew) {
   const auto v = examine_text("Average_TAT\n5\n4.999\n5.0001\n3.2\n4.998\n5\n");
   EXPECT_THAT(only(v, "censored"), HasSubstr("5 of 6 runs"));
   EXPECT_THAT(only(v, "few-runs"), HasSubstr("6 runs"));
+  const auto many = examine_text("arm,a,b,c,d\nx,0,0,0,1\nx,0,0,0,2\ny,0,0,0,3\ny,0,0,0,9\n");
+  EXPECT_EQ(flaws(many, "few-runs").size(), 2u) << "one an arm, not one a metric";
+  EXPECT_THAT(only(many, "constant"), HasSubstr("never touched them: a [x], a [y], b [x]"));
+  EXPECT_EQ(many.variation_table(Variability::Rows::kVarying).rows(), 2u);
+  EXPECT_EQ(many.variation_table().rows(), 8u);
   EXPECT_EQ(flaws(examine_text("x\n4\n"), "one-run").size(), 1u);
+}
+
+TEST(Runs, ASumThatOneTermDecides) {
+  Rng rng(15, "sum");
+  std::string text = "Average_TAT,Average_RT,CV_Fairness\n";
+  for (int i = 0; i < 12; ++i) text += fmt::format("{},{},{}\n", 5 + .1 * rng.normal(), .01 + .001 * rng.normal(), 2 + .3 * rng.normal());
+  EXPECT_THAT(only(examine_text(text), "sum-of-unlike-units"), HasSubstr("Average_RT has no say in it"));
 }
 
 TEST(Runs, PairingWithinBlocksAndAnArmAgainstItself) {
