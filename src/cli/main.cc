@@ -31,8 +31,17 @@ int main(int argc, char** argv) {
 
   int exit_code = kExitDone;
   const auto app = make_tree(exit_code);
+  // CLI11 lets an option whose value may be left out take the mark that ends the options: `--json -- CMD` would lose it.
+  std::vector<char*> words(argv, argv + argc);
+  for (size_t i = 1; i + 1 < words.size(); ++i) {
+    if (std::strcmp(words[i], "--") == 0) break;
+    if (std::strcmp(words[i], "--json") == 0 && std::strcmp(words[i + 1], "--") == 0) {
+      words.insert(words.begin() + static_cast<std::ptrdiff_t>(i) + 1, words[i + 1]);
+      break;
+    }
+  }
   try {
-    app->parse(argc, argv);
+    app->parse(static_cast<int>(words.size()), words.data());
   } catch (const CLI::ParseError& error) {
     // CLI11 uses exceptions for --help and --version too; those end with 0.
     if (error.get_exit_code() == 0) {

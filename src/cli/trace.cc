@@ -1,20 +1,24 @@
 // pointsman trace: every process of a command, a cgroup or the whole system: when it came, first ran and ended, and with how much CPU time.
+#include <fcntl.h>
 #include <fmt/ranges.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <cstring>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/unique_fd.h"
 #include "cli/command.h"
 #include "cli/verb.h"
 #include "metrics/catalogue.h"
 #include "metrics/sampler.h"
 #include "metrics/tracer.h"
 #include "report/describe.h"
+#include "report/perf_text.h"
 #include "report/perfetto.h"
 #include "report/process_table.h"
 
@@ -25,7 +29,7 @@ namespace {
 struct Options {
   double duration_s = 0;
   bool system = false, csv = false;
-  std::string cgroup, sort = "T_Arrival", perfetto;
+  std::string cgroup, sort = "T_Arrival", perfetto, from;
   pid_t pid = 0;
   size_t top = 0;
   std::vector<std::string> where, describe, command;
@@ -140,6 +144,113 @@ Result<Wanted> parse(const Options& options) {
   return out;
 }
 
+// The rows that were asked for, in the form that was asked for.
+Result<Unit> tell(const Options& options, const Wanted& wanted, std::vector<report::ProcessRow> rows, std::vector<std::string> notes, nlohmann::json json) {
+  const size_t found = rows.size();
+  report::sort_processes(rows, wanted.order);
+  if (options.top > 0 && rows.size() > options.top) rows.resize(options.top);
+  const auto still = std::count_if(rows.begin(), rows.end(), [](const report::ProcessRow& r) { return std::isnan(r.completion_s); });
+  if (rows.size() < found) notes.insert(notes.begin(), fmt::format("{} of {} processes", rows.size(), found));
+  if (still > 0) notes.insert(notes.begin(), fmt::format("{} still alive at the end: no T_Completion, no TAT", still));
+  std::vector<std::pair<std::string, report::Description>> described;
+  for (const std::string& name : wanted.described) {
+    auto values = report::process_values(rows, name);
+    if (!values) return fail(values.error());
+    described.emplace_back(name, report::describe(*values));
+  }
+  if (options.csv) {
+    for (const std::string& note : notes) fmt::print(stderr, "pointsman: {}\n", note);
+    const std::string text = report::process_csv(rows);
+    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) return fail_errno("standard output");
+    return Unit{};
+  }
+  report::Table table = described.empty() ? report::process_table(rows) : report::description_table(described);
+  table.notes = notes;
+  json["processes"] = report::process_table(rows).json();
+  if (!described.empty()) json["describe"] = report::description_table(described).json();
+  return report::emit(table.text({.color = report::wants_color(STDOUT_FILENO)}), json, options.json.emit());
+}
+
+void add(report::PerfettoFile& file, const report::PerfEvent& e) {
+  using Kind = report::PerfEvent::Kind;
+  // Without the process's number each thread stands for itself.
+  const auto group = [&](int32_t tid) { return tid == e.tid && e.process > 0 ? e.process : tid; };
+  const report::PerfettoFile::Task before{.tid = e.from, .tgid = group(e.from), .priority = e.from_priority, .name = e.from_name};
+  const report::PerfettoFile::Task after{.tid = e.to, .tgid = group(e.to), .priority = e.to_priority, .name = e.to_name};
+  if (e.kind == Kind::kSwitch) {
+    // TASK_* by their letters, in the kernel's order.
+    constexpr std::string_view kLetters = "SDTtXZPI";
+    uint32_t state = 0;
+    for (const char c : e.state) {
+      if (const size_t bit = kLetters.find(c); bit != std::string_view::npos) state |= 1u << bit;
+    }
+    file.add(report::PerfettoFile::Switch{.at_ns = e.at_ns, .cpu = e.cpu, .from = before, .to = after, .state = state, .preempted = e.state.starts_with('R')});
+  } else if (e.kind == Kind::kWaking || e.kind == Kind::kNew) {
+    const report::PerfettoFile::Task by{.tid = e.tid, .tgid = group(e.tid), .priority = 120, .name = {}};
+    file.add(report::PerfettoFile::Wake{.at_ns = e.at_ns, .cpu = e.cpu, .target = e.target_cpu, .by = by, .woken = after, .newborn = e.kind == Kind::kNew});
+  }
+}
+
+Result<Unit> trace_from(const Options& options) {
+  auto wanted = parse(options);
+  if (!wanted) return fail(wanted.error());
+  if (!options.command.empty() || options.system || !options.cgroup.empty() || options.pid != 0 || options.duration_s > 0) {
+    return fail(ErrorCode::kInvalidArgument, "--from reads a recording: no command, --system, --cgroup, --pid or --duration");
+  }
+  std::optional<report::PerfettoFile> perfetto;
+  if (!options.perfetto.empty()) {
+    auto file = report::PerfettoFile::open(options.perfetto, 0);
+    if (!file) return fail(file.error());
+    perfetto.emplace(std::move(*file));
+  }
+  report::PerfText text(perfetto ? report::PerfText::OnEvent([&](const report::PerfEvent& e) { add(*perfetto, e); }) : nullptr);
+  const bool standard_input = options.from == "-";
+  UniqueFd opened(standard_input ? -1 : ::open(options.from.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!standard_input && !opened) return fail_errno(options.from);
+  const int fd = standard_input ? STDIN_FILENO : opened.get();
+  std::vector<char> buffer(1 << 20);
+  std::vector<report::ProcessRow> rows;
+  size_t all = 0;
+  const auto take = [&] {
+    for (report::ProcessRow& row : text.take()) {
+      ++all;
+      if (perfetto) perfetto->add_process(static_cast<int32_t>(row.pid), static_cast<int32_t>(row.parent), row.command);
+      if (std::all_of(wanted->filters.begin(), wanted->filters.end(), [&](const report::ProcessFilter& f) { return f.passes(row); })) rows.push_back(std::move(row));
+    }
+  };
+  for (;;) {
+    const ssize_t n = ::read(fd, buffer.data(), buffer.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(options.from);
+    if (n == 0) break;
+    text.feed({buffer.data(), static_cast<size_t>(n)});
+    take();
+    // A recording itself, or any other binary file: no need to read gigabytes of it.
+    if (text.counts().events == 0 && text.counts().malformed > 1000) break;
+  }
+  text.finish();
+  take();
+  const report::PerfTextCounts& counts = text.counts();
+  if (counts.events == 0) {
+    return fail(ErrorCode::kCorrupt, "{} has no scheduler events{}; what is read is the text of `perf sched script` (of a recording by `perf sched record`)", options.from,
+                text.complaints().empty() ? "" : fmt::format(" ({})", text.complaints().front()));
+  }
+  std::vector<std::string> notes;
+  if (counts.malformed > 0) {
+    notes.push_back(fmt::format("{} of {} lines are no events: {}{}", counts.malformed, counts.lines, fmt::join(text.complaints(), "; "), counts.malformed > text.complaints().size() ? "; ..." : ""));
+  }
+  if (counts.backwards > 0) notes.push_back(fmt::format("{} events come before the one in front of them: let perf sort them (perf script does)", counts.backwards));
+  if (counts.lost > 0) notes.push_back(fmt::format("LOST: perf says that it lost {} events", counts.lost));
+  if (!counts.processes_known) notes.push_back("the text has no process numbers, so each thread is a row of its own (perf script -F comm,pid,tid,cpu,time,event,trace tells them)");
+  if (perfetto) {
+    if (auto done = perfetto->finish(); !done) return done;
+    notes.push_back(fmt::format("{} events in {}; open it with ui.perfetto.dev", perfetto->events(), options.perfetto));
+  }
+  nlohmann::json json = {{"span_s", static_cast<double>(counts.last_ns - counts.first_ns) / 1e9}, {"lines", counts.lines},     {"events", counts.events},
+                         {"malformed", counts.malformed},                                          {"complaints", text.complaints()}, {"lost_events", counts.lost}};
+  return tell(options, *wanted, std::move(rows), std::move(notes), std::move(json));
+}
+
 Result<Unit> trace(const Options& options, int& command_exit) {
   auto wanted = parse(options);
   if (!wanted) return fail(wanted.error());
@@ -236,37 +347,14 @@ Result<Unit> trace(const Options& options, int& command_exit) {
     if (auto done = perfetto->finish(); !done) return done;
     written = fmt::format("{} events in {}; open it with ui.perfetto.dev", perfetto->events(), options.perfetto);
   }
-  const size_t found = rows.size();
-  report::sort_processes(rows, wanted->order);
-  if (options.top > 0 && rows.size() > options.top) rows.resize(options.top);
-
   std::vector<std::string> notes;
-  const auto still = std::count_if(rows.begin(), rows.end(), [](const report::ProcessRow& r) { return !r.exit_code; });
-  if (still > 0) notes.push_back(fmt::format("{} still alive at the end: no T_Completion, no TAT", still));
-  if (rows.size() < found) notes.push_back(fmt::format("{} of {} processes", rows.size(), found));
   if (losses.processes > 0) notes.push_back(fmt::format("LOST: {} processes or threads had no room in the kernel's map", losses.processes));
   if (losses.events > 0) notes.push_back(fmt::format("LOST: {} events had no room in the ring", losses.events));
-  if (command && command_exit < 0) notes.push_back(fmt::format("the command (process {}) goes on", command->pid()));
   if (!written.empty()) notes.push_back(written);
-  std::vector<std::pair<std::string, report::Description>> described;
-  for (const std::string& name : wanted->described) {
-    auto values = report::process_values(rows, name);
-    if (!values) return fail(values.error());
-    described.emplace_back(name, report::describe(*values));
-  }
-  if (options.csv) {
-    for (const std::string& note : notes) fmt::print(stderr, "pointsman: {}\n", note);
-    const std::string text = report::process_csv(rows);
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) return fail_errno("standard output");
-    return Unit{};
-  }
-  report::Table table = described.empty() ? report::process_table(rows) : report::description_table(described);
-  table.notes = notes;
+  if (command && command_exit < 0) notes.push_back(fmt::format("the command (process {}) goes on", command->pid()));
   nlohmann::json json = {{"span_s", static_cast<double>(stop_ns - start_ns) / 1e9}, {"lost_processes", losses.processes}, {"lost_events", losses.events}};
-  json["processes"] = report::process_table(rows).json();
-  if (!described.empty()) json["describe"] = report::description_table(described).json();
   if (command) json["exit_code"] = command_exit;
-  return report::emit(table.text({.color = report::wants_color(STDOUT_FILENO)}), json, wanted_json);
+  return tell(options, *wanted, std::move(rows), std::move(notes), std::move(json));
 }
 
 }  // namespace
@@ -281,6 +369,7 @@ void add_trace(CLI::App& app, int& exit_code) {
   app.add_option("--where", options->where, "Only rows for which 'COLUMN OP VALUE' holds, OP one of < <= > >= = != ~ (contains); may be repeated")->type_name("CONDITION")->allow_extra_args(false);
   app.add_option("--top", options->top, "Only so many rows")->type_name("N");
   app.add_option("--describe", options->describe, "Count, mean, std, min, quartiles and max of a column instead of the rows; 'all' for every one; may be repeated")->type_name("COLUMN")->allow_extra_args(false);
+  app.add_option("--from", options->from, "Instead of tracing, read what `perf sched script` printed; - is standard input")->type_name("FILE");
   options->json.add(app);
   app.add_flag("--csv", options->csv, "CSV; what the command prints goes to standard error")->excludes(options->json.option);
   app.add_option("--perfetto", options->perfetto, "Also record every switch and wake-up for ui.perfetto.dev")->type_name("FILE");
@@ -288,11 +377,12 @@ void add_trace(CLI::App& app, int& exit_code) {
   app.footer(examples({{"pointsman trace -- make -j4", "every process of a build"},
                        {"pointsman trace --duration 10 --sort TAT:desc --top 20", "what took longest on this machine"},
                        {"pointsman trace --describe TAT --describe RT --where 'command=cc1plus' -- make -j4", "count, mean, std, quartiles"},
+                       {"perf sched script | pointsman trace --from - --sort TAT:desc", "the same table of a recording that perf made"},
                        {"pointsman trace --pid 1234 --duration 5 --perfetto out.pftrace", "lanes and wake-ups for ui.perfetto.dev"}}) +
              fmt::format("Columns: {}.\nTimes are in seconds of CLOCK_MONOTONIC; arrival is the fork. Needs root, or CAP_BPF and CAP_PERFMON.\n", fmt::join(report::process_columns(), ", ")));
   app.callback([options, &exit_code] {
     int command_exit = 0;
-    auto done = trace(*options, command_exit);
+    auto done = options->from.empty() ? trace(*options, command_exit) : trace_from(*options);
     if (!done) exit_code = report_error(done.error());
     else if (command_exit > 0) exit_code = kExitFailed;
   });

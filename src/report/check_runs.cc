@@ -109,7 +109,7 @@ void check_metric(const Frame& frame, const Metric& m, const std::vector<size_t>
     // Beyond what independent runs show one time in a hundred.
     if (std::abs(v.autocorrelation) > 2.576 / std::sqrt(n)) {
       flaw(Weight::kSuspect, "carry-over", fmt::format("neighbouring runs are alike (autocorrelation {:.2f}): {:.0f} runs tell as much as about {:.0f} independent ones", v.autocorrelation, n,
-                                                       n * std::max(0.0, 1 - v.autocorrelation) / (1 + v.autocorrelation)));
+                                                       std::max(1.0, n * (1 - v.autocorrelation) / (1 + v.autocorrelation))));
     }
   }
   out.variations.push_back(std::move(v));
@@ -264,19 +264,28 @@ void check_runs(const Frame& frame, Variability& out) {
   if (names.size() < 2) return;
   const auto named = std::find_if(names.begin(), names.end(), [](const std::string& n) { return n == "eevdf" || n == "cfs" || n == "baseline" || n == "A"; });
   const std::string base = named == names.end() ? names.front() : *named;
+  size_t compared = 0;
+  std::vector<std::string> differing;
   for (const Metric& m : metrics) {
     for (const std::string& name : names) {
       if (name == base) continue;
       Comparison c = compare(m, arms, blocks, base, name);
       // An arm against itself shows what the method takes for an effect where there is none.
       const bool same = name.starts_with(base) && name.size() == base.size() + 2 && name.ends_with("/A");
-      if (same && std::isfinite(c.change_low) && (c.change_low > 0 || c.change_high < 0)) {
-        out.flaws.push_back({Weight::kWrong, "a-a-differs", frame.file() + " " + m.name,
-                             fmt::format("{} against itself differs by {:.1f} % [{:.1f}, {:.1f}]: what other arms show here may be nothing either", base, c.change_percent, c.change_low, c.change_high)});
+      if (same && std::isfinite(c.change_low)) {
+        ++compared;
+        if (c.change_low > 0 || c.change_high < 0) differing.push_back(fmt::format("{} by {:.1f} % [{:.1f}, {:.1f}]", m.name, c.change_percent, c.change_low, c.change_high));
       }
       out.comparisons.push_back(std::move(c));
     }
   }
+  if (compared == 0) return;
+  // At 5 % one in twenty differs by chance; more than that by a margin of 99 % does not.
+  const double chance = .05 * static_cast<double>(compared), margin = 2.326 * std::sqrt(.95 * chance);
+  const bool too_many = static_cast<double>(differing.size()) > chance + margin;
+  out.flaws.push_back({too_many ? Weight::kWrong : Weight::kNote, too_many ? "a-a-differs" : "a-a-agrees", frame.file(),
+                       fmt::format("{} against itself: {} of {} metrics differ at 5 %, {:.1f} would by chance{}{}{}", base, differing.size(), compared, chance, differing.empty() ? "" : ": ", fmt::join(differing, ", "),
+                                   too_many ? "; what other arms show here may be nothing either" : "")});
 }
 
 }  // namespace pointsman::report

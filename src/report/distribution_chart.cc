@@ -23,7 +23,7 @@ std::string tick_text(double value) {
   for (const auto& [unit, name] : {std::pair{1e9, "G"}, std::pair{1e6, "M"}, std::pair{1e4, "k"}}) {
     if (size >= unit) return fmt::format("{:.4g} {}", value / (unit == 1e4 ? 1e3 : unit), name);
   }
-  return size > 0 && size < 1e-3 ? fmt::format("{:.3g} µ", value * 1e6) : fmt::format("{:.4g}", value);
+  return fmt::format("{:.4g}", value);
 }
 
 struct Span {

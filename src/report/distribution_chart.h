@@ -15,7 +15,7 @@ struct DistributionChart {
   };
   std::string label = "";
   std::vector<Series> series = {};
-  double width = 460;
+  double width = 330;
 };
 std::string box_svg(const DistributionChart& chart);
 std::string order_svg(const DistributionChart& chart);

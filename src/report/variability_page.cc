@@ -27,7 +27,7 @@ std::vector<Figure> figures_of(const Frame& frame, const Variability& found) {
     const std::string& metric = frame.columns()[column];
     // Only what was examined: names, blocks and times are no metrics.
     const bool examined = std::any_of(found.variations.begin(), found.variations.end(),
-                                      [&](const Variation& v) { return v.file == frame.file() && (v.metric == metric || v.metric.starts_with(metric + " [")) && v.std > 0; });
+                                      [&](const Variation& v) { return v.file == frame.file() && (v.metric == metric || v.metric.starts_with(metric + " [")) && v.std > 1e-5 * std::abs(v.mean); });
     if (!examined) continue;
     Figure figure{.metric = metric, .chart = {.label = metric, .series = {}}};
     for (size_t row = 0; row < frame.rows(); ++row) {
@@ -37,13 +37,14 @@ std::vector<Figure> figures_of(const Frame& frame, const Variability& found) {
       at->values.push_back(frame.number(row, column));
       at->order.push_back(static_cast<double>(row));
     }
+    std::stable_sort(figure.chart.series.begin(), figure.chart.series.end(), [](const auto& a, const auto& b) { return a.label < b.label; });
     out.push_back(std::move(figure));
   }
   return out;
 }
 
 std::string settle_figure(const SettleCurve& curve) {
-  LineChart chart{.label = curve.metric + " since the start", .x_label = "s since the start", .y_label = "", .width = 460, .height = 190};
+  LineChart chart{.label = curve.metric + " since the start", .x_label = "s since the start", .y_label = "", .width = 330, .height = 170};
   LineChart::Series line{.label = "", .color = "var(--accent)", .points = {}};
   for (size_t i = 0; i < curve.mean.size(); ++i) {
     const double spread = std::isfinite(curve.cv_percent[i]) ? curve.mean[i] * curve.cv_percent[i] / 100 : kMissing;

@@ -274,6 +274,24 @@ TEST(Runs, PairingWithinBlocksAndAnArmAgainstItself) {
   EXPECT_EQ(flaws(v, "a-a-differs").size(), 1u);
 }
 
+TEST(Runs, AnArmAgainstItselfDiffersByChanceOnly) {
+  int agree = 0;
+  for (uint64_t seed = 1; seed <= 8; ++seed) {
+    Rng rng(seed, "a/a");
+    std::string text = "arm,block";
+    for (int m = 0; m < 20; ++m) text += fmt::format(",m{}", m);
+    for (int i = 0; i < 24; ++i) {
+      text += fmt::format("\n{},{}", i % 2 == 0 ? "eevdf" : "eevdf/A", i / 2);
+      for (int m = 0; m < 20; ++m) text += fmt::format(",{}", 100 + rng.normal());
+    }
+    const auto v = examine_text(text + "\n");
+    EXPECT_EQ(flaws(v, "a-a-agrees").size() + flaws(v, "a-a-differs").size(), 1u);
+    if (flaws(v, "a-a-differs").empty()) ++agree;
+    EXPECT_THAT(flaws(v, flaws(v, "a-a-differs").empty() ? "a-a-agrees" : "a-a-differs").front()->text, HasSubstr("of 20 metrics differ at 5 %, 1.0 would by chance"));
+  }
+  EXPECT_GE(agree, 7) << "one in a hundred is called different";
+}
+
 TEST(Runs, WithoutBlocksTheOrderIsLookedAt) {
   std::string text = "arm,x\n";
   for (int i = 0; i < 12; ++i) text += fmt::format("eevdf,{}\n", 10 + i % 3);
