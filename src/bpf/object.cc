@@ -11,6 +11,8 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <functional>
+#include <map>
 #include <vector>
 
 namespace pointsman {
@@ -132,7 +134,7 @@ Result<BpfObject> BpfObject::open(const std::string& name, std::span<const unsig
   return BpfObject(name, object);
 }
 
-Result<Unit> BpfObject::set_variable(std::string_view section, std::string_view variable, std::span<const std::byte> value) {
+Result<BpfObject::Place> BpfObject::place_of(std::string_view section, std::string_view variable) {
   const btf* types = bpf_object__btf(object_.get());
   const int section_id = btf__find_by_name_kind(types, std::string(section).c_str(), BTF_KIND_DATASEC);
   if (section_id < 0) return fail(ErrorCode::kNotFound, "BPF object {} has no section {}", name_, section);
@@ -141,19 +143,77 @@ Result<Unit> BpfObject::set_variable(std::string_view section, std::string_view 
   for (uint16_t i = 0; i < btf_vlen(section_type); i++) {
     const btf_type* entry = btf__type_by_id(types, entries[i].type);
     if (variable != btf__name_by_offset(types, entry->name_off)) continue;
-    if (entries[i].size != value.size()) {
-      return fail(ErrorCode::kInvalidArgument, "BPF object {}: {} has {} bytes, not {}", name_, variable, entries[i].size, value.size());
-    }
     auto map = find_map(std::string(section));
     if (!map) return fail(map.error());
     size_t size = 0;
     auto* memory = static_cast<std::byte*>(bpf_map__initial_value(*map, &size));
-    if (memory == nullptr || entries[i].offset + value.size() > size)
+    if (memory == nullptr || size_t{entries[i].offset} + entries[i].size > size)
       return fail(ErrorCode::kCorrupt, "BPF object {}: section {} has no memory", name_, section);
-    std::memcpy(memory + entries[i].offset, value.data(), value.size());
-    return Unit{};
+    return Place{memory + entries[i].offset, entries[i].size};
   }
   return fail(ErrorCode::kNotFound, "BPF object {} has no variable {} in {}", name_, variable, section);
+}
+
+Result<Unit> BpfObject::set_variable(std::string_view section, std::string_view variable, std::span<const std::byte> value) {
+  auto place = place_of(section, variable);
+  if (!place) return fail(place.error());
+  if (place->size != value.size())
+    return fail(ErrorCode::kInvalidArgument, "BPF object {}: {} has {} bytes, not {}", name_, variable, place->size, value.size());
+  std::memcpy(place->memory, value.data(), value.size());
+  return Unit{};
+}
+
+Result<Unit> BpfObject::set_integer(std::string_view section, std::string_view variable, int64_t value) {
+  auto place = place_of(section, variable);
+  if (!place) return fail(place.error());
+  const size_t size = place->size;
+  if (size != 1 && size != 2 && size != 4 && size != 8)
+    return fail(ErrorCode::kInvalidArgument, "BPF object {}: {} has {} bytes and is no number", name_, variable, size);
+  const int bits = static_cast<int>(size) * 8;
+  if (size < 8 && (value >= int64_t{1} << bits || value < -(int64_t{1} << (bits - 1))))
+    return fail(ErrorCode::kInvalidArgument, "BPF object {}: {} has {} bytes, {} does not fit", name_, variable, size, value);
+  std::memcpy(place->memory, &value, size);  // little-endian, as BPF is here
+  return Unit{};
+}
+
+Result<int> BpfObject::fill_kernel_constants(std::string_view prefix) {
+  const btf* types = bpf_object__btf(object_.get());
+  const int section_id = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  if (section_id < 0) return 0;
+  std::map<std::string, std::string, std::less<>> wanted;  // enumerator -> variable
+  const btf_type* section = btf__type_by_id(types, static_cast<uint32_t>(section_id));
+  for (uint16_t i = 0; i < btf_vlen(section); i++) {
+    const std::string_view variable = btf__name_by_offset(types, btf__type_by_id(types, btf_var_secinfos(section)[i].type)->name_off);
+    if (variable.starts_with(prefix)) wanted.emplace(variable.substr(std::min(prefix.find_first_not_of('_'), prefix.size())), variable);
+  }
+  if (wanted.empty()) return 0;
+  Listen listen;
+  const std::unique_ptr<btf, decltype(&btf__free)> kernel(btf__load_vmlinux_btf(), btf__free);
+  if (!kernel) return fail_bpf("the kernel's types", errno, listen);
+  int filled = 0;
+  for (uint32_t id = 1; id < btf__type_cnt(kernel.get()) && !wanted.empty(); id++) {
+    const btf_type* type = btf__type_by_id(kernel.get(), id);
+    const bool wide = btf_is_enum64(type);
+    if (!wide && !btf_is_enum(type)) continue;
+    for (uint16_t i = 0; i < btf_vlen(type); i++) {
+      const std::string_view name = btf__name_by_offset(kernel.get(), wide ? btf_enum64(type)[i].name_off : btf_enum(type)[i].name_off);
+      const auto variable = wanted.find(name);
+      if (variable == wanted.end()) continue;
+      const int64_t value = wide ? static_cast<int64_t>(btf_enum64_value(&btf_enum64(type)[i])) : int64_t{btf_enum(type)[i].val};
+      if (auto set = set_integer(".rodata", variable->second, value); !set) return fail(set.error());
+      wanted.erase(variable);
+      filled++;
+    }
+  }
+  return filled;
+}
+
+std::vector<std::string> BpfObject::struct_ops_maps() const {
+  std::vector<std::string> names;
+  for (const bpf_map* map = bpf_object__next_map(object_.get(), nullptr); map != nullptr; map = bpf_object__next_map(object_.get(), map)) {
+    if (bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS) names.emplace_back(bpf_map__name(map));
+  }
+  return names;
 }
 
 Result<Unit> BpfObject::leave_out(const std::string& program) {

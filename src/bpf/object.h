@@ -67,6 +67,13 @@ class BpfObject {
   Result<Unit> set_rodata(std::string_view variable, const T& value) {
     return set_variable(".rodata", variable, std::as_bytes(std::span(&value, 1)));
   }
+  // A whole number, whatever the variable's size. Errors: also kInvalidArgument (it does not fit, or the variable is no number of 1 to 8 bytes).
+  Result<Unit> set_integer(std::string_view section, std::string_view variable, int64_t value);
+  // Before load(): every variable of .rodata that begins with PREFIX and is, its leading underscores apart, called like an enumerator of the
+  // running kernel (__SCX_SLICE_DFL) gets that one's value: schedulers built for several kernels expect it of who loads them. Returns how many.
+  Result<int> fill_kernel_constants(std::string_view prefix);
+  // The maps that attach_struct_ops takes.
+  [[nodiscard]] std::vector<std::string> struct_ops_maps() const;
   // Before load(): leaves a program out, where the kernel lacks what it needs.
   Result<Unit> leave_out(const std::string& program);
   // Before load(): the number of elements of an array that has one for each CPU.
@@ -91,7 +98,12 @@ class BpfObject {
     void operator()(bpf_object* object) const;
   };
   BpfObject(std::string name, bpf_object* object) : name_(std::move(name)), object_(object) {}
+  struct Place {
+    std::byte* memory;
+    size_t size;
+  };
   Result<bpf_map*> find_map(const std::string& map) const;
+  Result<Place> place_of(std::string_view section, std::string_view variable);
   std::string name_;
   std::unique_ptr<bpf_object, Close> object_;
 };

@@ -1,6 +1,9 @@
 #include "sched/arm.h"
 
+#include <deque>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bpf/portfolio/portfolio.intf.h"
 
@@ -28,25 +31,54 @@ constexpr bool choosable_come_first() {
   return true;
 }
 static_assert(choosable_come_first());
+static_assert(std::size(kArms) == kBuiltInArms);
 static_assert(kArms[kEevdf].kind == ArmKind::kKernel && kArms[kDefaultArm].policy == PM_HYB);
+
+constexpr size_t kMost = 64;
+
+struct Catalogue {
+  Catalogue() {
+    arms.reserve(kMost);  // spans of it stay valid
+    arms.assign(std::begin(kArms), std::end(kArms));
+  }
+  std::vector<Arm> arms;
+  std::deque<std::string> words;  // what the added ones' names and summaries point to
+};
+
+Catalogue& catalogue() {
+  static Catalogue the;
+  return the;
+}
 
 }  // namespace
 
-std::span<const Arm> arms() { return kArms; }
+std::span<const Arm> arms() { return catalogue().arms; }
+
+Result<ArmId> add_external_arm(std::string name, std::string summary) {
+  Catalogue& all = catalogue();
+  if (find_arm(name)) return fail(ErrorCode::kInvalidArgument, "there is an arm '{}' already", name);
+  if (all.arms.size() == kMost) return fail(ErrorCode::kInvalidArgument, "'{}' is one arm too many: there may be {}", name, kMost);
+  const auto id = static_cast<ArmId>(all.arms.size());
+  all.words.push_back(std::move(name));
+  const std::string_view kept_name = all.words.back();
+  all.words.push_back(std::move(summary));
+  all.arms.push_back({kept_name, ArmKind::kExternal, kFirstExternal + id - kBuiltInArms, false, all.words.back()});
+  return id;
+}
 
 Result<ArmId> find_arm(std::string_view name) {
   std::string known;
-  for (ArmId id = 0; id < static_cast<ArmId>(std::size(kArms)); id++) {
-    if (kArms[id].name == name) return id;
+  for (ArmId id = 0; id < static_cast<ArmId>(arms().size()); id++) {
+    if (arms()[id].name == name) return id;
     known += id == 0 ? "" : ", ";
-    known += kArms[id].name;
+    known += arms()[id].name;
   }
   return fail(ErrorCode::kNotFound, "no arm '{}' (there are: {})", name, known);
 }
 
 Result<ArmId> arm_of_policy(int policy) {
-  for (ArmId id = 0; id < static_cast<ArmId>(std::size(kArms)); id++) {
-    if (kArms[id].kind == ArmKind::kPolicy && kArms[id].policy == policy) return id;
+  for (ArmId id = 0; id < static_cast<ArmId>(arms().size()); id++) {
+    if (arms()[id].kind != ArmKind::kKernel && arms()[id].policy == policy) return id;
   }
   return fail(ErrorCode::kNotFound, "no arm has policy {}", policy);
 }

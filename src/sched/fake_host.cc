@@ -1,6 +1,7 @@
 #include "sched/fake_host.h"
 
 #include "bpf/portfolio/portfolio.intf.h"
+#include "sched/arm.h"
 
 namespace pointsman {
 
@@ -21,7 +22,8 @@ Result<KernelState> FakeHost::read_state() {
 }
 
 Result<SwapTimes> FakeHost::attach(int policy) {
-  if (policy < 0 || policy >= PM_POLICIES) return fail(ErrorCode::kInvalidArgument, "there is no policy {}", policy);
+  const bool external = policy >= kFirstExternal;
+  if (policy < 0 || (policy >= PM_POLICIES && !external)) return fail(ErrorCode::kInvalidArgument, "there is no policy {}", policy);
   if (truth_.phase != Phase::kDisabled) return fail(ErrorCode::kBusy, "another scheduler is attached: {}", truth_.ops);
   ejection_.reset();
   attachments_++;
@@ -29,9 +31,10 @@ Result<SwapTimes> FakeHost::attach(int policy) {
   if (next_enable_fails_) {
     ejection_ = std::exchange(next_enable_fails_, std::nullopt);
     ejection_->attachment = attachments_;
+    if (external) ejection_->policy = policy;
     return times_;
   }
-  begin({Phase::kEnabled, kOps, truth_.enable_seq + 1, policy, true, truth_.hotplug_seq});
+  begin({Phase::kEnabled, external ? kExternalOps : kOps, truth_.enable_seq + 1, policy, true, truth_.hotplug_seq});
   return times_;
 }
 
@@ -45,6 +48,7 @@ void FakeHost::end(std::optional<Ejection> why) {
   if (truth_.ours && why) {
     ejection_ = std::move(why);
     ejection_->attachment = attachments_;
+    if (truth_.policy >= kFirstExternal) ejection_->policy = truth_.policy;
   }
   truth_ = {Phase::kDisabled, "", truth_.enable_seq, -1, false, truth_.hotplug_seq};
 }
@@ -58,7 +62,7 @@ Result<SwapTimes> FakeHost::detach() {
 
 Result<SwapTimes> FakeHost::flip(int policy) {
   if (policy < 0 || policy >= PM_POLICIES) return fail(ErrorCode::kInvalidArgument, "there is no policy {}", policy);
-  if (!truth_.ours) return fail(ErrorCode::kNotFound, "{} is not attached", kOps);
+  if (!truth_.ours || truth_.policy >= PM_POLICIES) return fail(ErrorCode::kNotFound, "{} is not attached", kOps);
   truth_.policy = policy;
   times_ = {.call_ns = 300'000, .first_dispatch_ns = 1'000'000, .all_cpus_ns = 3'000'000, .longest_wait_ns = 4'000'000, .moved = 1};
   return times_;

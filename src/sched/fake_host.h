@@ -13,6 +13,7 @@ namespace pointsman {
 class FakeHost : public SchedulerHost {
  public:
   static constexpr const char* kOps = "pointsman";
+  static constexpr const char* kExternalOps = "external";  // whatever external arm it is
 
   Result<KernelState> read_state() override;
   Result<SwapTimes> attach(int policy) override;

@@ -22,6 +22,7 @@ class FaultyHost : public SchedulerHost {
   }
 
   Result<KernelState> read_state() override;
+  std::string obstacle(int policy) override { return host_.obstacle(policy); }
   Result<SwapTimes> attach(int policy) override;
   Result<SwapTimes> detach() override;
   Result<SwapTimes> flip(int policy) override;

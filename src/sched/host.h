@@ -16,7 +16,7 @@ struct KernelState {
   Phase phase = Phase::kDisabled;
   std::string ops;           // name of the attached scheduler; empty while disabled
   uint64_t enable_seq = 0;   // counts attachments since boot; moves without us when others attach
-  int policy = -1;           // the portfolio's active policy; -1 unless ours is attached
+  int policy = -1;           // the portfolio's active policy, or an external arm's number (Arm::policy); -1 unless ours is attached
   bool ours = false;         // the attached scheduler is the one that this host attached
   uint64_t hotplug_seq = 0;  // counts CPUs that came or went since boot
 };
@@ -25,8 +25,8 @@ const char* name_of(KernelState::Phase phase);
 // Durations in ns; -1 where it does not apply or was not seen within the bound.
 struct SwapTimes {
   int64_t call_ns = -1;    // the whole call, as the caller waited
-  int64_t attach_ns = -1;  // warm swaps
-  int64_t detach_ns = -1;
+  int64_t attach_ns = -1;  // warm swaps; cold ones: from the program's start until the kernel had it enabled
+  int64_t detach_ns = -1;  // cold ones: from the first signal until the kernel had let go of it
   int64_t first_dispatch_ns = -1;  // hot swaps: until some CPU took its first task by the new policy
   int64_t all_cpus_ns = -1;        // until every CPU had
   int64_t longest_wait_ns = -1;    // the longest any runnable task waited across the swap
@@ -40,6 +40,7 @@ struct Ejection {
   std::string reason;
   std::string message;
   int attachment = 0;  // which of the host's attachments it ended, from 1: tells one ejection from the next
+  int policy = -1;     // an external arm's number; -1: it was the portfolio
   // SysRq-S, or somebody else's detach: wanted, not a failure.
   [[nodiscard]] bool by_person() const { return kind == 67 || kind == 64; }
   [[nodiscard]] bool by_error() const { return kind >= 1024; }
@@ -49,9 +50,11 @@ class SchedulerHost {
  public:
   virtual ~SchedulerHost() = default;
   virtual Result<KernelState> read_state() = 0;
-  // From eevdf to the portfolio with `policy` active. Errors: kBusy (any scheduler is attached), kUnsupported, kIo.
+  // Why attach(policy) could only fail, found out without touching anything; empty: it may succeed.
+  virtual std::string obstacle(int /*policy*/) { return ""; }
+  // From eevdf to the portfolio with `policy` active, or to an external arm. Errors: kBusy (any scheduler is attached), kUnsupported, kIo.
   virtual Result<SwapTimes> attach(int policy) = 0;
-  // From the portfolio to eevdf. Errors: kNotFound (ours is not attached).
+  // From ours to eevdf. Errors: kNotFound (ours is not attached).
   virtual Result<SwapTimes> detach() = 0;
   // Between two policies while ours is attached. Errors: kNotFound, kInvalidArgument (no such policy).
   virtual Result<SwapTimes> flip(int policy) = 0;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/file.h"
+#include "sched/kernel_state.h"
 
 extern "C" const unsigned char portfolio_bpf_start[], portfolio_bpf_end[];
 
@@ -17,15 +18,6 @@ constexpr int64_t kWatchFor = kSecond;  // after a warm swap, until the tasks th
 std::string trimmed(std::string text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text;
-}
-
-Result<uint64_t> read_number(const std::string& path) {
-  auto text = read_file(path);
-  if (!text) return fail(text.error());
-  char* end = nullptr;
-  const uint64_t number = std::strtoull(text->c_str(), &end, 10);
-  if (end == text->c_str()) return fail(ErrorCode::kCorrupt, "{} holds no number", path);
-  return number;
 }
 
 // One more than the last possible CPU; the file reads "0-3" or "0".
@@ -41,14 +33,6 @@ Result<uint32_t> possible_cpus(const std::string& sysfs) {
   return static_cast<uint32_t>(cpus);
 }
 
-Result<KernelState::Phase> phase_of(const std::string& word) {
-  using Phase = KernelState::Phase;
-  for (const Phase phase : {Phase::kDisabled, Phase::kEnabling, Phase::kEnabled, Phase::kDisabling}) {
-    if (word == name_of(phase)) return phase;
-  }
-  return fail(ErrorCode::kUnsupported, "the kernel's sched_ext state is '{}'", word);
-}
-
 std::string from_shared(const volatile char* text, size_t size) {
   std::string out;
   for (size_t i = 0; i < size && text[i] != 0; i++) out += text[i];
@@ -56,20 +40,6 @@ std::string from_shared(const volatile char* text, size_t size) {
 }
 
 }  // namespace
-
-const char* name_of(KernelState::Phase phase) {
-  switch (phase) {
-    case KernelState::Phase::kDisabled:
-      return "disabled";
-    case KernelState::Phase::kEnabling:
-      return "enabling";
-    case KernelState::Phase::kEnabled:
-      return "enabled";
-    case KernelState::Phase::kDisabling:
-      return "disabling";
-  }
-  return "?";
-}
 
 Result<std::unique_ptr<KernelHost>> KernelHost::open(Options options, Clock& clock) {
   if (!std::filesystem::exists(options.sysfs + "/kernel/sched_ext/state")) {
@@ -103,33 +73,9 @@ KernelHost::~KernelHost() {
 }
 
 Result<KernelState> KernelHost::read_state() {
-  const std::string root = options_.sysfs + "/kernel/sched_ext/";
-  KernelState state;
-  // The files are read one after another while others may attach and detach: believe a reading only when nothing moved meanwhile.
-  for (int attempt = 0; attempt < 8; attempt++) {
-    auto seq = read_number(root + "enable_seq");
-    if (!seq) return fail(seq.error());
-    auto word = read_file(root + "state");
-    if (!word) return fail(word.error());
-    auto phase = phase_of(trimmed(*word));
-    if (!phase) return fail(phase.error());
-    state.phase = *phase;
-    state.ops.clear();
-    if (auto ops = read_file(root + "root/ops")) {
-      state.ops = trimmed(*ops);
-    } else if (ops.error().code != ErrorCode::kNotFound && *phase == KernelState::Phase::kEnabled) {
-      return fail(ops.error());
-    }
-    auto hotplug = read_number(root + "hotplug_seq");
-    if (hotplug) state.hotplug_seq = *hotplug;
-    auto word_again = read_file(root + "state");
-    if (!word_again) return fail(word_again.error());
-    auto seq_again = read_number(root + "enable_seq");
-    if (!seq_again) return fail(seq_again.error());
-    state.enable_seq = *seq_again;
-    if (*seq == *seq_again && *word == *word_again) break;
-  }
-  if (state.phase == KernelState::Phase::kDisabled) state.ops.clear();
+  auto read = read_kernel_state(options_.sysfs);
+  if (!read) return read;
+  KernelState state = std::move(*read);
   state.ours =
       attached() && state.phase == KernelState::Phase::kEnabled && state.ops == kPortfolioOps && state.enable_seq > seq_before_attach_;
   state.policy = state.ours ? static_cast<int>(shared().active) : -1;

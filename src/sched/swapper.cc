@@ -62,7 +62,7 @@ void Swapper::read() {
     vetoed_ = true;
     pending_.vetoed = true;
   }
-  if (ejection->by_error()) quarantined_until_ns_ = clock_.now_ns() + options_.quarantine_ns;
+  if (ejection->by_error()) (ejection->policy < 0 ? quarantined_until_ns_ : external_until_ns_[ejection->policy]) = clock_.now_ns() + options_.quarantine_ns;
   pending_.ejection = std::move(ejection);
 }
 
@@ -90,10 +90,28 @@ std::string Swapper::objection(ArmId to) const {
   if (!readable_) return "the kernel's sched_ext state could not be read";
   if (!foreign_.empty()) return fmt::format("{} is attached and is not ours", foreign_);
   if (arms()[to].kind == ArmKind::kKernel) return "";
+  const Arm& arm = arms()[to];
+  const bool external = arm.kind == ArmKind::kExternal;
   if (vetoed_) return "a person ended the portfolio; it waits to be released";
-  const int64_t left = quarantined_until_ns_ - clock_.now_ns();
-  if (left > 0) return fmt::format("the portfolio is in quarantine for another {:.1f} s", static_cast<double>(left) / 1e9);
-  return "";
+  const auto quarantine = external_until_ns_.find(arm.policy);
+  const int64_t left = (!external ? quarantined_until_ns_ : quarantine == external_until_ns_.end() ? 0 : quarantine->second) - clock_.now_ns();
+  if (left > 0)
+    return fmt::format("{} is in quarantine for another {:.1f} s", external ? arm.name : "the portfolio", static_cast<double>(left) / 1e9);
+  return host_.obstacle(arm.policy);
+}
+
+Result<SwapTimes> Swapper::carry_out(ArmId from, ArmId to) {
+  const Arm& arm = arms()[to];
+  if (to == kEevdf) return host_.detach();
+  if (from == kEevdf) return host_.attach(arm.policy);
+  if (arms()[from].kind == ArmKind::kPolicy && arm.kind == ArmKind::kPolicy) return host_.flip(arm.policy);
+  auto detached = host_.detach();
+  if (!detached) return detached;
+  auto attached = host_.attach(arm.policy);
+  if (!attached) return attached;
+  attached->detach_ns = detached->detach_ns;
+  attached->call_ns += detached->call_ns;
+  return attached;
 }
 
 Outcome Swapper::swap(ArmId to) {
@@ -114,9 +132,7 @@ Outcome Swapper::swap(ArmId to) {
   if (*current_ == to) return finish(Verdict::kConfirmed, "");
 
   const int ejection_before = last_ejection_;
-  const Arm& arm = arms()[to];
-  const bool warm = *current_ == kEevdf || to == kEevdf;
-  auto done = to == kEevdf ? host_.detach() : warm ? host_.attach(arm.policy) : host_.flip(arm.policy);
+  auto done = carry_out(*current_, to);
   outcome.times = done ? *done : host_.last_times();
 
   // A hot swap shows at once; after a warm one the files lag. When the host reports an error, what the kernel says next stands.

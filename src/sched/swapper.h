@@ -1,8 +1,10 @@
 // Swapper: the one way to change the arm. It asks the host, then believes only what it reads back: state, root/ops, enable_seq, active
-// policy. Never touches a scheduler that is not ours; stays on eevdf after a person's SysRq-S until released; keeps away from the portfolio
-// for a while after the kernel threw it out for an error. Threads: one.
+// policy. Never touches a scheduler that is not ours; stays on eevdf after a person's SysRq-S until released; keeps away from the portfolio,
+// or from an external arm, for a while after the kernel threw it out for an error. Between two schedulers the way leads through eevdf: what
+// fails on the second half of it leaves eevdf. Threads: one.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -32,7 +34,7 @@ const char* name_of(Outcome::Verdict verdict);
 // What happened since check() was last called, seen by it or by swap().
 struct Notice {
   std::optional<Ejection> ejection;  // ours was thrown out
-  bool vetoed = false;               // by a person: no policy of the portfolio until release()
+  bool vetoed = false;               // by a person: nothing but eevdf until release()
   std::string foreign;               // a scheduler that is not ours appeared: its name
   bool foreign_gone = false;
   bool hotplug = false;     // CPUs came or went
@@ -43,7 +45,7 @@ struct Notice {
 class Swapper {
  public:
   struct Options {
-    int64_t quarantine_ns = 60 * kSecond;  // for the whole portfolio, after the kernel threw it out for an error
+    int64_t quarantine_ns = 60 * kSecond;  // for the whole portfolio, or one external arm, after the kernel threw it out for an error
     int64_t settle_ns = 2 * kSecond;       // how long the kernel's files may lag behind an attachment
     int64_t poll_ns = 500 * kMicrosecond;
   };
@@ -63,13 +65,14 @@ class Swapper {
   [[nodiscard]] std::string objection(ArmId to) const;
   [[nodiscard]] bool vetoed() const { return vetoed_; }
   void release() { vetoed_ = false; }
-  // The end of the quarantine; in the past when there is none.
+  // The end of the portfolio's quarantine; in the past when there is none.
   [[nodiscard]] int64_t quarantined_until_ns() const { return quarantined_until_ns_; }
 
  private:
   void read();
   void note_foreign();
   void look();
+  Result<SwapTimes> carry_out(ArmId from, ArmId to);
   SchedulerHost& host_;
   Clock& clock_;
   Options options_;
@@ -80,6 +83,7 @@ class Swapper {
   bool vetoed_ = false;
   int last_ejection_ = 0;
   int64_t quarantined_until_ns_ = 0;
+  std::map<int, int64_t> external_until_ns_;  // quarantines of external arms, by policy
   std::string foreign_;
 };
 
