@@ -18,9 +18,9 @@ constexpr double kUs = 1e3, kMs = 1e6;
 
 // A second, of one component, on four CPUs. The densest named families fork about 600 and send 7,000; but forks and switches are what costs the lab most, and
 // a collection of hundreds of workloads has to end.
-constexpr double kMostForksHz = 300;
-constexpr double kMostRequestsHz = 600;
-constexpr double kMostMessagesHz = 2000;
+constexpr double kMostForksHz = 250;
+constexpr double kMostRequestsHz = 400;
+constexpr double kMostMessagesHz = 1000;
 constexpr int kCpus = 4;  // that the ranges are written for
 
 class Draw {
@@ -263,7 +263,7 @@ RandomStructure draw_random_structure(uint64_t seed) {
   const size_t rule = draw.pick(std::array<double, 5>{5, 4, 6, 3, 2});
   const int fronts = std::array{1, 2, 1, 2, 0}[rule];
   const bool back = rule >= 2;
-  const double load = draw.linear(0.4, 1.25);
+  const double load = draw.linear(0.35, 1.1);
   const double front_load = !back ? load : fronts == 0 ? 0 : load * draw.linear(0.25, 0.65);
   const double first = fronts == 2 ? draw.linear(0.3, 0.7) : 1;
   RandomStructure structure;
