@@ -7,6 +7,7 @@
 #include "cli/verb.h"
 #include "lab/matrix.h"
 #include "lab/splits.h"
+#include "learn/schedule.h"
 #include "report/progress.h"
 #include "store/matrix_file.h"
 
@@ -22,7 +23,7 @@ struct Options {
   std::vector<std::string> families, arms;
   std::vector<std::string> seeds = {"1-10"};
   std::string ledger = "build/lab/matrix.db", write, html;
-  double seconds = 3.013;
+  double seconds = 3.013, switch_at = 0;
   int workers = 0, noisy_factor = 2;
   bool show = false;
   JsonOption json;
@@ -75,16 +76,24 @@ Result<std::vector<std::string>> families_of(const std::vector<std::string>& tex
 Result<std::vector<MatrixCell>> cells_of(const Options& options) {
   auto seeds = seeds_of(options.seeds);
   if (!seeds) return fail(seeds.error());
-  std::vector<ArmId> chosen;
+  std::vector<std::string> chosen;
   for (const std::string& name : options.arms) {
     if (name == "choosable" || name == "all") {
       const int n = name == "all" ? static_cast<int>(arms().size()) : kChoosable;
-      for (ArmId arm = 0; arm < n; ++arm) chosen.push_back(arm);
+      for (ArmId arm = 0; arm < n; ++arm) chosen.emplace_back(arms()[static_cast<size_t>(arm)].name);
       continue;
     }
     auto arm = find_arm(name);
     if (!arm) return fail(as_usage(arm.error()));
-    chosen.push_back(*arm);
+    chosen.emplace_back(arms()[static_cast<size_t>(*arm)].name);
+  }
+  // From each of the arms to each other one.
+  if (options.switch_at > 0) {
+    const std::vector<std::string> all = chosen;
+    const auto at_ns = static_cast<int64_t>(options.switch_at * 1e9);
+    for (const std::string& from : all)
+      for (const std::string& to : all)
+        if (from != to) chosen.push_back(schedule_spec({{0, *find_arm(from)}, {at_ns, *find_arm(to)}}));
   }
   auto expanded = families_of(options.families);
   if (!expanded) return fail(expanded.error());
@@ -94,17 +103,18 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
   for (const uint64_t seed : *seeds)
     for (const std::string& name : names) {
       if (auto family = find_family(name); !family) return fail(as_usage(family.error()));
-      for (const ArmId arm : chosen) cells.push_back({name, seed, 0, arm});
+      for (const std::string& controller : chosen) cells.push_back({name, seed, 0, controller});
     }
   const uint64_t beyond = *std::max_element(seeds->begin(), seeds->end());
   for (uint64_t extra = 1; extra <= seeds->size() * static_cast<uint64_t>(options.noisy_factor - 1); ++extra)
     for (const std::string& name : names)
       if (std::find(kNoisy.begin(), kNoisy.end(), name) != kNoisy.end())
-        for (const ArmId arm : chosen) cells.push_back({name, beyond + extra, 0, arm});
+        for (const std::string& controller : chosen) cells.push_back({name, beyond + extra, 0, controller});
   return cells;
 }
 
 Result<Unit> run(const Options& options) {
+  if (options.switch_at >= options.seconds) return fail(ErrorCode::kInvalidArgument, "--switch-at {:g} is not before the end of the arrivals, --seconds {:g}", options.switch_at, options.seconds);
   auto cells = cells_of(options);
   if (!cells) return fail(cells.error());
   auto ledger = open_ledger(options.ledger);
@@ -155,6 +165,7 @@ void add_lab_matrix(CLI::App& app, int& exit_code) {
   app.add_option("--seeds", options->seeds, "Seeds: numbers and ranges; below 100 train, below 1000 validation, else test")->delimiter(',')->capture_default_str()->type_name("RANGE,...");
   app.add_option("--noisy-factor", options->noisy_factor, "So many times as many seeds for pareto, bimodal and named")->capture_default_str()->check(CLI::Range(1, 10));
   app.add_option("--seconds", options->seconds, "Length of a run's arrivals")->capture_default_str()->check(CLI::Range(0.2, 600.0));
+  app.add_option("--switch-at", options->switch_at, "Also from each of the arms to each other one, changed so many seconds after the start")->check(CLI::Range(0.1, 600.0));
   app.add_option("--ledger", options->ledger, "Where the runs are kept")->capture_default_str()->type_name("FILE");
   app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)")->check(CLI::Range(1, 64));
   app.add_flag("--show", options->show, "Run nothing: show what the ledger has");
@@ -163,6 +174,7 @@ void add_lab_matrix(CLI::App& app, int& exit_code) {
   options->json.add(app);
   app.footer(examples({{"pointsman lab matrix --seeds 1-2 --families batch,pareto,inter", "a first look, a minute"},
                        {"pointsman lab matrix --families random:1-520 --seeds 10 --seconds 2.213", "520 workloads of the generator, one draw of each"},
+                       {"pointsman lab matrix --seeds 1-2 --arms hyb,las,age,eevdf --switch-at 1.113", "what each change of arm costs, and what is seen under the other arm"},
                        {"pointsman lab matrix --seeds 1-10 --write data/matrix.pmm", "what the shipped model is trained on"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());

@@ -18,7 +18,7 @@ Result<Unit> run_matrix(const GuestSnapshot& snapshot, const Identities& identit
                            .seed = cell.seed,
                            .draw = cell.draw,
                            .cpus = options.cpus,
-                           .controller = std::string(arms()[static_cast<size_t>(cell.arm)].name)};
+                           .controller = cell.controller};
     const auto known = ledger.has(run_key_of(request, identities));
     if (!known) return fail(known.error());
     if (!*known) tasks.push_back({std::move(request), i});

@@ -1,4 +1,4 @@
-// Matrix: every family x seed x arm, each a fork of one snapshot: full information for training and for the oracle.
+// Matrix: every family x seed x arm, each a fork of one snapshot: full information for training and for the oracle; where asked for, every change of arm too.
 #pragma once
 
 #include <functional>
@@ -15,7 +15,7 @@ struct MatrixCell {
   std::string family;
   uint64_t seed = 1;
   int draw = 0;
-  ArmId arm = kDefaultArm;
+  std::string controller{};  // an arm, or one that changes arms: schedule:0=las,1113000000ns=hyb
 };
 
 struct MatrixOptions {

@@ -55,6 +55,9 @@ TEST_F(BadInput, NamesThatDoNotExist) {
   expect({"lab", "episode", "--family", "peasants"}, 2, "phase 1: unknown family \"peasants\"; there are batch, ...");
   expect({"lab", "families", "peasants"}, 2, "unknown family \"peasants\"; there are batch, ...");
   expect({"lab", "matrix", "--families", "peasants"}, 2, "unknown family \"peasants\"; there are batch, ...");
+  expect({"lab", "matrix", "--families", "random:x"}, 2, "\"random:x\": a random family is written random:SEED, SEED from 1 to 1000000000");
+  expect({"lab", "matrix", "--families", "random:9-1"}, 2, "--families: '9-1' is neither a number nor a range like 1-10");
+  expect({"lab", "matrix", "--switch-at", "5"}, 2, "--switch-at 5 is not before the end of the arrivals, --seconds 3.013");
   expect({"lab", "matrix", "--arms", "leg"}, 2, "no arm 'leg' (there are: eevdf, hyb, ...");
   expect({"lab", "matrix", "--seeds", "9-1"}, 2, "--seeds: '9-1' is neither a number nor a range like 1-10");
   expect({"lab", "run", "--exec", "true", "--arm", "leg"}, 2, "no arm 'leg' (there are: eevdf, hyb, ...");
