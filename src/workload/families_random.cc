@@ -345,7 +345,7 @@ class ComponentDrawing {
 };
 
 void draw_random(const DrawContext& context, Plan& plan) {
-  const RandomStructure structure = draw_random_structure(random_structure_of(context.family).value_or(0));
+  const RandomStructure structure = draw_random_structure(*random_structure_of(context.family));
   Drawing drawing(context, plan);
   for (size_t i = 0; i < structure.components.size(); ++i) ComponentDrawing(drawing, structure.components[i], i).draw();
 }

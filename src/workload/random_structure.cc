@@ -174,15 +174,17 @@ Component draw_component(Draw& draw, Shape shape, double share, bool back) {
 
 std::string time(double ns) { return ns < kMs ? fmt::format("{:.2g} ms", ns / kMs) : fmt::format("{:.0f} ms", ns / kMs); }
 
+std::string counted(int number, const char* what) { return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s"); }
+
 std::string describe(const Component& c) {
   const std::string size = c.size.describe();
   std::string text;
   switch (c.shape) {
     case Shape::kProcesses: text = fmt::format("processes of {}, {}", size, c.arrivals.describe()); break;
     case Shape::kWorkers: text = fmt::format("requests of {} to {} workers, {}", size, c.number, c.arrivals.describe()); break;
-    case Shape::kFrames: text = fmt::format("{} threads of frames, one every {:.1f} ms", c.number, c.period_ns / kMs); break;
+    case Shape::kFrames: text = fmt::format("{} of frames, one every {:.1f} ms", counted(c.number, "thread"), c.period_ns / kMs); break;
     case Shape::kRequests:
-      text = fmt::format("{} of {} that ask one of {} servers {} times, {}", c.each ? "processes" : "requests", size, c.number, c.steps, c.arrivals.describe());
+      text = fmt::format("{} of {} that ask one of {} servers {}, {}", c.each ? "processes" : "requests", size, c.number, c.steps == 1 ? "once" : counted(c.steps, "time"), c.arrivals.describe());
       break;
     case Shape::kPairs:
       text = fmt::format("sets of {} pairs, {} round trips, messages of {}{}, {}", c.number, c.steps, size,
