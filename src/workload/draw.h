@@ -109,6 +109,7 @@ std::vector<Family> interactive_families();
 std::vector<Family> switching_families();
 std::vector<Family> io_families();
 std::vector<Family> control_families();
+std::vector<Family> case_families();
 
 // random:SEED; kNotFound when SEED is no number. Lives for ever.
 Result<const Family*> random_family(std::string_view name);

@@ -7,7 +7,7 @@ namespace pointsman {
 std::span<const Family> families() {
   static const std::vector<Family> all = [] {
     std::vector<Family> joined;
-    for (auto regime : {batch_families, tail_families, interactive_families, switching_families, io_families, control_families}) {
+    for (auto regime : {batch_families, tail_families, interactive_families, switching_families, io_families, control_families, case_families}) {
       const auto some = regime();
       joined.insert(joined.end(), some.begin(), some.end());
     }

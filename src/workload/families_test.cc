@@ -96,7 +96,7 @@ size_t tasks_that_end(const Plan& plan, uint64_t order_seed) {
 }
 
 TEST(Families, are_described_in_full) {
-  const std::set<std::string_view> regimes = {"batch", "tail", "interactive", "switching", "io", "control"};
+  const std::set<std::string_view> regimes = {"batch", "tail", "interactive", "switching", "io", "control", "case"};
   std::set<std::string_view> names;
   for (const Family& family : families()) {
     EXPECT_TRUE(names.insert(family.name).second) << family.name;

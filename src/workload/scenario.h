@@ -52,7 +52,7 @@ struct ParameterSpec {
 struct Family {
   std::string_view name;
   std::string_view imitates;   // what real thing it stands for
-  std::string_view regime;     // batch, tail, interactive, switching, io, control; random
+  std::string_view regime;     // batch, tail, interactive, switching, io, control, case; random
   std::vector<ParameterSpec> parameters;
   void (*draw)(const DrawContext&, Plan&) = nullptr;
 };
@@ -91,7 +91,7 @@ nlohmann::json to_json(const Scenario& scenario);
 Result<Scenario> scenario_from_json(const nlohmann::json& json);
 
 // How the demo and the evaluation draw scenarios. The rule, fixed before anything was measured; it knows regimes and names, no results:
-// - Four regimes take part: batch, tail, interactive, switching. Families of regimes io and control never do; those named in `without` do not either.
+// - Four regimes take part: batch, tail, interactive, switching. Families of regimes io, control and case never do; those named in `without` do not either.
 // - "mixed": the four regimes in random order, one phase each, then again in a new random order that does not begin with the last regime; and so on.
 //   In each regime a family is drawn uniformly from those not yet used in this scenario (from all of them once all are used).
 // - "alternating": two families, each drawn from a regime of its own, the two regimes drawn at random; the phases alternate between them.
