@@ -5,7 +5,11 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
+#include "lab/brought_arms.h"
 #include "lab/image.h"
 #include "lab/matrix.h"
 #include "lab/snapshot.h"
@@ -14,7 +18,9 @@ namespace pointsman {
 
 class GuestTest : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
+  static void SetUpTestSuite() { boot({}); }
+  // External arms come along from where scripts/setup --test put them.
+  static void boot(std::span<const ExternalArm> arms) {
     auto kernel = Kernel::open(POINTSMAN_KERNEL);
     ASSERT_TRUE(kernel) << kernel.error().message;
     options_ = new MachineOptions;
@@ -26,14 +32,19 @@ class GuestTest : public testing::Test {
     object.host = POINTSMAN_WITHOUT_DRAIN;
     object.guest = "/portfolio_without_drain.bpf.o";
     contents.files.push_back(std::move(object));
+    const std::vector<std::string> folders{POINTSMAN_SCHEDULERS};
+    auto brought = bring_arms(arms, folders);
+    ASSERT_TRUE(brought) << brought.error().message;
+    contents.files.insert(contents.files.end(), brought->files.begin(), brought->files.end());
     auto image = Image::build(contents);
     ASSERT_TRUE(image) << image.error().message;
     image_ = new Image(std::move(*image));
-    BootOptions boot;
-    boot.boot = {{"stage", true}};
-    boot.host_seconds = 300;
-    boot.cache_folder = std::filesystem::path(POINTSMAN_BINARY).parent_path() / "guests";  // the programs of this folder share one image
-    auto snapshot = GuestSnapshot::take(*options_, *image_, boot);
+    BootOptions how;
+    how.boot = {{"stage", true}};
+    if (!arms.empty()) how.boot["arms"] = brought->descriptions;
+    how.host_seconds = 300;
+    how.cache_folder = std::filesystem::path(POINTSMAN_BINARY).parent_path() / "guests";  // the programs of this folder share one image
+    auto snapshot = GuestSnapshot::take(*options_, *image_, how);
     ASSERT_TRUE(snapshot) << snapshot.error().message;
     snapshot_ = new GuestSnapshot(std::move(*snapshot));
   }
