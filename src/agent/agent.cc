@@ -157,8 +157,8 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
     if (window.outcome->verdict == Outcome::Verdict::kConfirmed) {
       ++swaps_;
       swapped_ns_ = moment_ns;
-      // A slow average of what swaps cost here: hot when both are ours, warm when eevdf is one side.
-      int64_t& measured = measured_swap_ns_[is_warm(window.active, window.taken)];
+      // A slow average of what swaps cost here.
+      int64_t& measured = measured_swap_ns(window.active, window.taken);
       measured += (window.outcome->times.call_ns - measured) / 4;
     }
   }
@@ -228,7 +228,7 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
   if (window.decision.predicted && window.active < kChoosable && wanted < kChoosable) {
     const auto& predicted = *window.decision.predicted;
     const double gain = predicted[static_cast<size_t>(window.active)] - predicted[static_cast<size_t>(wanted)];
-    const auto cost = static_cast<double>(measured_swap_ns_[is_warm(window.active, wanted)]);
+    const auto cost = static_cast<double>(measured_swap_ns(window.active, wanted));
     if (gain < options_.hysteresis) {
       window.held_back = fmt::format("hysteresis: a gain of {:.3f} is too small", gain);
       return window.active;
@@ -241,7 +241,13 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
   return wanted;
 }
 
-bool Agent::is_warm(ArmId from, ArmId to) { return from == kEevdf || to == kEevdf; }
+// Hot when both are ours, warm when eevdf is one side; each external arm has a cost of its own, whose first guess is a second.
+int64_t& Agent::measured_swap_ns(ArmId from, ArmId to) {
+  for (const ArmId arm : {to, from}) {
+    if (arms()[static_cast<size_t>(arm)].kind == ArmKind::kExternal) return external_swap_ns_.try_emplace(arm, kSecond).first->second;
+  }
+  return measured_swap_ns_[from == kEevdf || to == kEevdf];
+}
 
 AgentCost Agent::cost() const {
   AgentCost cost;

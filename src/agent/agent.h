@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -84,7 +85,7 @@ class Agent {
   void look_back(int64_t from_ns, const Reading& now, Context& context);
   ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);
   void go_blind(int64_t moment_ns, const Error& why);
-  static bool is_warm(ArmId from, ArmId to);
+  int64_t& measured_swap_ns(ArmId from, ArmId to);
 
   Clock& clock_;
   Sensor& sensor_;
@@ -105,6 +106,7 @@ class Agent {
   int swaps_ = 0;
   std::optional<uint64_t> releases_seen_;
   std::array<int64_t, 2> measured_swap_ns_{300 * kMicrosecond, 100 * kMillisecond};  // hot, warm: first guesses, replaced by what is measured
+  std::map<ArmId, int64_t> external_swap_ns_;                                        // to and from each external arm, as measured last
   std::vector<uint32_t> tick_ns_;                                                    // a ring of the last 4096
   int64_t ticks_ = 0, late_ticks_ = 0;
 };

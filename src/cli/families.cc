@@ -1,8 +1,10 @@
 // pointsman lab families, pointsman arms: what there is to run, and under what.
+#include "cli/arm_file.h"
 #include "cli/verb.h"
 #include "lab/splits.h"
 #include "learn/controllers.h"
 #include "sched/arm.h"
+#include "sched/external_arm.h"
 #include "workload/scenario.h"
 
 namespace pointsman {
@@ -40,12 +42,23 @@ void add_families(CLI::App& app, int& exit_code) {
   });
 }
 
+namespace {
+
+std::string kind_of(const Arm& arm) {
+  if (arm.kind == ArmKind::kKernel) return "the kernel's own";
+  if (arm.kind == ArmKind::kPolicy) return "policy";
+  const ExternalArm& external = *external_arm(*find_arm(arm.name));
+  return fmt::format("{}{}", external.warm() ? "object" : "program", find_file(external, scheduler_folders()) ? "" : ", not here");
+}
+
+}  // namespace
+
 void add_arms(CLI::App& app, int& exit_code) {
   auto json = std::make_shared<JsonOption>();
   json->add(app);
   app.callback([json, &exit_code] {
     report::Table table("Arms, and the controllers that choose among them", {{"name", "name"}, {"kind", "kind"}, {"choosable", "choosable"}, {"summary", "what it is"}});
-    for (const Arm& arm : arms()) table.add({arm.name, arm.kind == ArmKind::kKernel ? "the kernel's own" : "policy", arm.choosable ? "yes" : "static rows only", arm.summary});
+    for (const Arm& arm : arms()) table.add({arm.name, kind_of(arm), arm.choosable ? "yes" : "static rows only", arm.summary});
     table.add_rule();
     for (const ControllerKind& kind : controller_kinds()) table.add({kind.name, "controller", "", fmt::format("{} ({})", kind.summary, kind.options)});
     if (auto shown = report::emit(table, json->emit()); !shown) exit_code = report_error(shown.error());

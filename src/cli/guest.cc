@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "base/file.h"
+#include "lab/brought_arms.h"
 #include "lab/episode.h"
 #include "lab/guest.h"
 #include "sched/priority.h"
@@ -21,7 +22,10 @@ void run_guest() {
     return Unit{};
   };
   GuestHooks hooks;
-  hooks.before_settle = [ensure_stage](const nlohmann::json& boot) -> Result<Unit> { return boot.value("stage", false) ? ensure_stage() : Unit{}; };
+  hooks.before_settle = [ensure_stage](const nlohmann::json& boot) -> Result<Unit> {
+    if (auto taken = take_brought_arms(boot); !taken) return taken;
+    return boot.value("stage", false) ? ensure_stage() : Unit{};
+  };
 
   GuestJobs jobs;
   jobs["nothing"] = nothing_job();

@@ -59,6 +59,7 @@ Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeR
 }
 
 Result<Unit> run(Options options) {
+  if (auto registered = options.lab.register_arms(); !registered) return registered;
   options.controller = spelled_out(options.controller);
   auto scenario = scenario_of(options);
   if (!scenario) return fail(scenario.error());
@@ -76,7 +77,7 @@ Result<Unit> run(Options options) {
   } else if (auto known = make_controller(options.controller, options.seed); !known) {
     return fail(as_usage(known.error()));  // here, not after a boot
   }
-  auto bench = open_bench(options.lab);
+  auto bench = open_bench(options.lab, std::span(&options.controller, 1));
   if (!bench) return fail(bench.error());
   auto result = run_episode(bench->snapshot, request, *model);
   if (!result) return fail(result.error());
@@ -96,6 +97,7 @@ Result<Unit> run(Options options) {
   table.notes.push_back(fmt::format("{:.2f} virtual s in {:.2f} CPU s of the host ({:.2f} virtual s a CPU s)", result->virtual_seconds, result->cpu_seconds,
                                     result->virtual_seconds / result->cpu_seconds));
   table.notes.push_back("portfolio: " + result->portfolio.dump());
+  if (result->first_swap.call_ns >= 0) table.notes.push_back(fmt::format("the swap to its first arm took {:.1f} ms", static_cast<double>(result->first_swap.call_ns) / 1e6));
   for (const nlohmann::json& disturbance : result->disturbances) table.notes.push_back("beside it: " + disturbance.dump());
   if (!result->distrust.empty()) table.notes.push_back("NOT TO BE AVERAGED: " + result->distrust);
   if (options.windows && !options.json.emit().json)
@@ -114,6 +116,7 @@ Result<Unit> run(Options options) {
 void add_lab_episode(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.add(app);
+  options->lab.add_arm_file(app);
   app.add_option("--scenario", options->scenario, "Scenario to run")->type_name("FILE");
   app.add_option("--family", options->family, "One family instead of a scenario")->type_name("NAME");
   app.add_option("--seconds", options->seconds, "Length of the one phase")->capture_default_str()->check(CLI::Range(0.2, 600.0));

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "cli/arm_file.h"
 #include "cli/lab_options.h"
 #include "cli/matrix_view.h"
 #include "cli/verb.h"
@@ -69,7 +70,8 @@ Result<std::vector<std::string>> families_of(const std::vector<std::string>& tex
     for (const uint64_t structure : *range) names.push_back(text.substr(0, colon + 1) + std::to_string(structure));
   }
   if (names.empty())
-    for (const Family& family : families()) names.emplace_back(family.name);
+    for (const Family& family : families())
+      if (family.regime != "case") names.emplace_back(family.name);
   return names;
 }
 
@@ -79,8 +81,15 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
   std::vector<std::string> chosen;
   for (const std::string& name : options.arms) {
     if (name == "choosable" || name == "all") {
-      const int n = name == "all" ? static_cast<int>(arms().size()) : kChoosable;
+      const int n = name == "all" ? kBuiltInArms : kChoosable;
       for (ArmId arm = 0; arm < n; ++arm) chosen.emplace_back(arms()[static_cast<size_t>(arm)].name);
+      continue;
+    }
+    if (name == "external") {
+      const size_t before = chosen.size();
+      for (ArmId arm = kBuiltInArms; arm < static_cast<ArmId>(arms().size()); ++arm)
+        if (find_file(*external_arm(arm), scheduler_folders())) chosen.emplace_back(arms()[static_cast<size_t>(arm)].name);
+      if (chosen.size() == before) return fail(ErrorCode::kNotFound, "--arms external: none of them is here (scripts/setup --schedulers builds those we know)");
       continue;
     }
     auto arm = find_arm(name);
@@ -114,6 +123,7 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
 }
 
 Result<Unit> run(const Options& options) {
+  if (auto registered = options.lab.register_arms(); !registered) return registered;
   if (options.switch_at >= options.seconds) return fail(ErrorCode::kInvalidArgument, "--switch-at {:g} is not before the end of the arrivals, --seconds {:g}", options.switch_at, options.seconds);
   auto cells = cells_of(options);
   if (!cells) return fail(cells.error());
@@ -121,7 +131,9 @@ Result<Unit> run(const Options& options) {
   if (!ledger) return fail(ledger.error());
   std::string machine;
   if (!options.show) {
-    auto bench = open_bench(options.lab);
+    std::vector<std::string> names;
+    for (const MatrixCell& cell : *cells) names.push_back(cell.controller);
+    auto bench = open_bench(options.lab, names);
     if (!bench) return fail(bench.error());
     const SystemClock clock;
     std::unique_ptr<report::Progress> progress;
@@ -160,8 +172,9 @@ void add_lab_matrix(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->arms = {"choosable"};
   options->lab.add(app);
-  app.add_option("--families", options->families, "Families (default: all named ones); random:1-520: so many of the generator's")->delimiter(',')->type_name("NAME,...");
-  app.add_option("--arms", options->arms, "Arms: names, choosable, all")->delimiter(',')->capture_default_str()->type_name("NAME,...");
+  options->lab.add_arm_file(app);
+  app.add_option("--families", options->families, "Families (default: all named ones but the regime case's); random:1-520: so many of the generator's")->delimiter(',')->type_name("NAME,...");
+  app.add_option("--arms", options->arms, "Arms: names, choosable, all (the built-in ones), external (those that are installed here)")->delimiter(',')->capture_default_str()->type_name("NAME,...");
   app.add_option("--seeds", options->seeds, "Seeds: numbers and ranges; below 100 train, below 1000 validation, else test")->delimiter(',')->capture_default_str()->type_name("RANGE,...");
   app.add_option("--noisy-factor", options->noisy_factor, "So many times as many seeds for pareto, bimodal and named")->capture_default_str()->check(CLI::Range(1, 10));
   app.add_option("--seconds", options->seconds, "Length of a run's arrivals")->capture_default_str()->check(CLI::Range(0.2, 600.0));
@@ -175,6 +188,7 @@ void add_lab_matrix(CLI::App& app, int& exit_code) {
   app.footer(examples({{"pointsman lab matrix --seeds 1-2 --families batch,pareto,inter", "a first look, a minute"},
                        {"pointsman lab matrix --families random:1-520 --seeds 10 --seconds 2.213", "520 workloads of the generator, one draw of each"},
                        {"pointsman lab matrix --seeds 1-2 --arms hyb,las,age,eevdf --switch-at 1.113", "what each change of arm costs, and what is seen under the other arm"},
+                       {"pointsman lab matrix --seeds 1-5 --arms eevdf,vtime,scx_simple,dl,scx_bpfland --ledger build/lab/real.db", "real schedulers beside our policies of the same idea"},
                        {"pointsman lab matrix --seeds 1-10 --write data/matrix.pmm", "what the shipped model is trained on"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());

@@ -4,8 +4,11 @@
 #include <CLI/CLI.hpp>
 
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
+#include "lab/brought_arms.h"
 #include "lab/image.h"
 #include "lab/ledger_run.h"
 #include "lab/snapshot.h"
@@ -18,8 +21,13 @@ struct LabOptions {
   int cpus = 4;
   int memory_mb = 1024;
   uint64_t machine_seed = 1;
+  std::string arm_file;
 
   void add(CLI::App& app);
+  // --arm-file too, for verbs that run arms by name.
+  void add_arm_file(CLI::App& app);
+  // Makes arms of what the --arm-file has. Before any arm is looked up.
+  [[nodiscard]] Result<Unit> register_arms() const;
   [[nodiscard]] Result<MachineOptions> machine() const;
 };
 
@@ -29,7 +37,11 @@ struct LabBench {
   Identities identities;
   MachineOptions machine;
 };
-// Says on standard error what it waits for when that is a terminal.
-Result<LabBench> open_bench(const LabOptions& options);
+// Those of ARMS that are external come along. Says on standard error what it waits for when that is a terminal.
+Result<LabBench> open_bench(const LabOptions& options, std::span<const std::string> arms = {});
+// The external arms among ARMS, with the files that scripts/setup --schedulers built.
+Result<BroughtArms> bring_arms_named(std::span<const std::string> arms);
+// What the guest is told before it settles: load the stage, and these arms.
+nlohmann::json boot_request(const BroughtArms& arms);
 
 }  // namespace pointsman

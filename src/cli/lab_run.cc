@@ -1,8 +1,11 @@
 // pointsman lab run: any program as the workload, under any arm, measured by the probe.
+#include <algorithm>
+
 #include "cli/lab_options.h"
 #include "cli/verb.h"
 #include "lab/exec.h"
 #include "sched/arm.h"
+#include "workload/stress_set.h"
 
 namespace pointsman {
 
@@ -17,12 +20,15 @@ struct Options {
 };
 
 Result<Unit> run(const Options& options, int& program_exit) {
+  if (auto registered = options.lab.register_arms(); !registered) return registered;
   auto machine = options.lab.machine();
   if (!machine) return fail(machine.error());
   if (auto arm = find_arm(options.arm); !arm) return fail(ErrorCode::kInvalidArgument, "{}", arm.error().message);
   ExecOptions exec;
   exec.machine = *machine;
-  exec.boot = {.boot = {{"stage", true}}, .cache_folder = default_cache_folder()};
+  auto arms = bring_arms_named(std::span(&options.arm, 1));
+  if (!arms) return fail(arms.error());
+  exec.boot = {.boot = boot_request(*arms), .cache_folder = default_cache_folder()};
   exec.command = options.command;
   exec.output_bytes = 1 << 20;
   exec.limits = {.virtual_ns = static_cast<int64_t>(options.limit_seconds * 1e9), .host_seconds = options.limit_seconds * 4 + 60};
@@ -31,6 +37,7 @@ Result<Unit> run(const Options& options, int& program_exit) {
     if (!file) return fail(file.error());
     exec.files.push_back(std::move(*file));
   }
+  exec.files.insert(exec.files.end(), arms->files.begin(), arms->files.end());
   auto image = image_for(exec);
   if (!image) return fail(image.error());
   auto snapshot = GuestSnapshot::take(*machine, *image, exec.boot);
@@ -48,11 +55,16 @@ Result<Unit> run(const Options& options, int& program_exit) {
   for (const auto& [key, value] : probe->items())
     if (value.is_number()) table.add({key, value.get<double>()});
   table.notes.push_back(fmt::format("exit code {}, results {}, save {}", program_exit, result->run.results_hash, snapshot->identity()));
+  const auto scheduler = std::find_if(result->run.frames.begin(), result->run.frames.end(), [](const Frame& frame) { return frame.type == "scheduler_output"; });
+  const std::string said = scheduler == result->run.frames.end() ? "" : scheduler->payload;
   if (!result->distrust.empty()) table.notes.push_back("NOT TO BE COMPARED: " + result->distrust);
+  const std::string doubt = censored(options.command);
+  if (!doubt.empty()) table.notes.push_back("CENSORED: " + doubt);
   if (result->output_cut) table.notes.push_back("its output was cut");
   const nlohmann::json out = {{"command", options.command}, {"arm", options.arm},          {"exec", result->summary},           {"probe", *probe},
-                              {"stdout", result->output},   {"stderr", result->error_output}, {"distrust", result->distrust}, {"results_hash", result->run.results_hash},
-                              {"snapshot", snapshot->identity()}};
+                              {"stdout", result->output},   {"stderr", result->error_output}, {"distrust", result->distrust}, {"censored", doubt}, {"results_hash", result->run.results_hash},
+                              {"snapshot", snapshot->identity()},
+                              {"scheduler_output", said}};
   return report::emit(result->output + table.text(), out, options.json.emit());
 }
 
@@ -62,6 +74,7 @@ void add_lab_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.cpus = 1;
   options->lab.add(app);
+  options->lab.add_arm_file(app);
   app.add_option("--exec", options->command, "Shell command to run; its program and libraries come along")->required()->type_name("COMMAND");
   app.add_option("--file", options->files, "File or folder to bring along, HOST or HOST:GUEST")->type_name("FILE");
   app.add_option("--arm", options->arm, "Arm to run it under")->capture_default_str();
@@ -69,6 +82,7 @@ void add_lab_run(CLI::App& app, int& exit_code) {
   app.add_option("--limit", options->limit_seconds, "Virtual seconds after which it is given up")->capture_default_str();
   options->json.add(app);
   app.footer(examples({{"pointsman lab run --exec 'stress-ng --cpu 2 --cpu-ops 200'", "a program of this host on one exact CPU"},
+                       {"pointsman lab run --arm scx_bpfland --exec 'make -C /src'", "the same under a scheduler of somebody else's"},
                        {"pointsman lab run --arm las --file ./job.sh:/job.sh --exec 'sh /job.sh'", "your own script under las"}}));
   app.callback([options, &exit_code] {
     int program_exit = 0;

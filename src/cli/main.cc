@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "cli/arm_file.h"
 #include "cli/guest.h"
 #include "cli/tree.h"
 #include "cli/verb.h"
@@ -30,6 +31,7 @@ int main(int argc, char** argv) {
   if (std::strcmp(slash ? slash + 1 : argv[0], "init") == 0) run_guest();
 
   int exit_code = kExitDone;
+  if (auto known = register_known_arms(); !known) return report_error(known.error());
   const auto app = make_tree(exit_code);
   // CLI11 lets an option whose value may be left out take the mark that ends the options: `--json -- CMD` would lose it.
   std::vector<char*> words(argv, argv + argc);

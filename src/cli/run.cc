@@ -16,11 +16,13 @@
 #include "agent/metrics_sensor.h"
 #include "base/hash.h"
 #include "base/unique_fd.h"
+#include "cli/arm_file.h"
 #include "cli/model_option.h"
 #include "cli/project.h"
 #include "cli/verb.h"
 #include "learn/controllers.h"
 #include "learn/model.h"
+#include "sched/external_host.h"
 #include "sched/kernel_host.h"
 #include "sched/priority.h"
 #include "sched/shadow_host.h"
@@ -30,7 +32,7 @@ namespace pointsman {
 namespace {
 
 struct Options {
-  std::string config, pin_path = kPinPath, procfs = "/proc", sysfs = "/sys";
+  std::string config, arm_file, pin_path = kPinPath, procfs = "/proc", sysfs = "/sys";
   // These outrank the configuration.
   std::optional<std::string> controller, model, ledger;
   std::optional<double> guard_multiple, guard_reference_ms;
@@ -179,6 +181,7 @@ Result<std::unique_ptr<LedgerRecorder>> open_ledger_recorder(const Config& confi
 
 Result<Unit> run(const Options& options) {
   listen_to_signals();  // before the seconds that loading takes
+  if (auto registered = register_arm_file(options.arm_file); !registered) return registered;
   auto config = configuration_of(options);
   if (!config) return fail(config.error());
   auto text = controller_text_of(*config, options);
@@ -187,7 +190,7 @@ Result<Unit> run(const Options& options) {
   auto controller = make_controller(spec, options.seed);
   if (!controller) return fail(is_learned(spec) ? controller.error() : as_usage(controller.error()));
   SystemClock clock;
-  std::unique_ptr<SchedulerHost> host;
+  std::unique_ptr<SchedulerHost> portfolio, host;
   if (options.shadow) {
     host = std::make_unique<ShadowHost>(options.sysfs);
   } else {
@@ -196,7 +199,11 @@ Result<Unit> run(const Options& options) {
     host_options.procfs = options.procfs;
     auto opened = KernelHost::open(host_options, clock);
     if (!opened) return fail(opened.error().at("cannot swap schedulers here (pointsman doctor tells more; --shadow decides without swapping)"));
-    host = std::move(*opened);
+    portfolio = std::move(*opened);
+    ExternalHost::Options external;
+    external.sysfs = options.sysfs;
+    external.folders = scheduler_folders();
+    host = std::make_unique<ExternalHost>(*portfolio, clock, std::move(external));
   }
   auto sensor = MetricsSensor::open({.procfs = options.procfs, .bursts = (*controller)->wants_bursts()});
   if (!sensor) return fail(sensor.error());
@@ -243,6 +250,7 @@ Result<Unit> run(const Options& options) {
 void add_run(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   app.add_option("--config", options->config, "Configuration in TOML; what is given here besides outranks it")->type_name("FILE");
+  app.add_option("--arm-file", options->arm_file, "External arms of your own, in TOML (docs/arms.md), for --controller and pointsman pin")->type_name("FILE");
   app.add_option("--controller", options->controller, "What decides; pointsman arms lists them (default: agent)");
   app.add_option("--model", options->model, "Model of a learned controller (default: models/default.pmm of the project)")->type_name("FILE");
   app.add_option("--ledger", options->ledger, "Keep every window, decision and swap in this ledger")->type_name("FILE");
@@ -256,7 +264,7 @@ void add_run(CLI::App& app, int& exit_code) {
   app.add_option("--procfs", options->procfs, "Where /proc is")->capture_default_str();
   app.add_option("--sysfs", options->sysfs, "Where /sys is")->capture_default_str();
   options->json.add(app);
-  app.footer(examples({{"pointsman run --shadow", "what would it do here? Nothing is swapped"}, {"pointsman run", "let it swap; Ctrl-C leaves the machine on eevdf"}, {"pointsman run --controller las --seconds 60", "one arm for a minute"}, {"pointsman run --config /etc/pointsman.toml --ledger /var/lib/pointsman/live.db", "as a service would"}}));
+  app.footer(examples({{"pointsman run --shadow", "what would it do here? Nothing is swapped"}, {"pointsman run", "let it swap; Ctrl-C leaves the machine on eevdf"}, {"pointsman run --controller las --seconds 60", "one arm for a minute"}, {"pointsman run --controller scx_bpfland --seconds 60", "somebody else's scheduler, started, watched and stopped"}, {"pointsman run --config /etc/pointsman.toml --ledger /var/lib/pointsman/live.db", "as a service would"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });

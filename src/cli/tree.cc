@@ -66,7 +66,7 @@ std::string names_in(const auto& table) {
 
 // Options whose values are names that are known.
 std::vector<std::pair<std::string, std::string>> values_by_option() {
-  return {{"--arm|--controller", names_in(arms()) + names_in(controller_kinds())}, {"--arms", names_in(arms()) + "choosable all"}, {"--family|--families", names_in(families()) + "random:1"}};
+  return {{"--arm|--controller", names_in(arms()) + names_in(controller_kinds())}, {"--arms", names_in(arms()) + "choosable all external"}, {"--family|--families", names_in(families()) + "random:1"}};
 }
 
 // The same of what stands without an option.

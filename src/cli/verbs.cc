@@ -12,6 +12,7 @@ void add_evaluate(CLI::App& app, int& exit_code);
 void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
 void add_lab_matrix(CLI::App& app, int& exit_code);
+void add_lab_remote(CLI::App& app, int& exit_code);
 void add_lab_run(CLI::App& app, int& exit_code);
 void add_lab_swap_bench(CLI::App& app, int& exit_code);
 void add_lab_trial(CLI::App& app, int& exit_code);
@@ -20,6 +21,7 @@ void add_man(CLI::App& app, int& exit_code);
 void add_metrics(CLI::App& app, int& exit_code);
 void add_pin(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
+void add_stress_set(CLI::App& app, int& exit_code);
 void add_trace(CLI::App& app, int& exit_code);
 void add_train(CLI::App& app, int& exit_code);
 void add_variability(CLI::App& app, int& exit_code);
@@ -35,11 +37,13 @@ constexpr std::array kVerbs = {
     Verb{"metrics", "What the kernel counts, live: 19 T_* features and more", add_metrics},
     Verb{"trace", "Every process: arrival, first run, completion, CPU time", add_trace},
     Verb{"variability", "What tables of measurements can show, and what is wrong with them", add_variability},
+    Verb{"stress-set", "Draw a set of stress-ng's stressors by seed", add_stress_set},
     Verb{"arms", "List the arms and the controllers", add_arms},
     Verb{"lab families", "List the families of workloads and their parameters", add_families},
     Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},
     Verb{"lab trial", "Does this kernel load our scheduler?", add_lab_trial},
     Verb{"lab verify", "Is the lab exact on this machine?", add_lab_verify},
+    Verb{"lab remote", "The seed's case: an editor attached over ssh, under many arms", add_lab_remote},
     Verb{"lab run", "Run any program as the workload", add_lab_run},
     Verb{"lab swap-bench", "Measure what swaps cost", add_lab_swap_bench},
     Verb{"lab episode", "Run one scenario under one controller", add_lab_episode},

@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "bpf/probe/hist.h"
+#include "lab/brought_arms.h"
 #include "learn/controllers.h"
 #include "sched/priority.h"
 #include "sched/swapper.h"
@@ -154,7 +155,13 @@ Result<EpisodeStage> EpisodeStage::open() {
   // The recorder is verified before the snapshot; only an agent that wants it starts it.
   auto sensor = MetricsSensor::open({.bursts = true});
   if (!sensor) return fail(sensor.error());
-  return EpisodeStage(std::move(clock), std::move(*host), std::move(*sensor));
+  ExternalHost::Options options;
+  options.folders = {kGuestArmFolder};
+  auto all = std::make_unique<ExternalHost>(**host, *clock, options);
+  for (ArmId id = kBuiltInArms; id < static_cast<ArmId>(arms().size()); ++id) {
+    if (auto loaded = all->preload(*external_arm(id)); !loaded) return fail(loaded.error());
+  }
+  return EpisodeStage(std::move(clock), std::move(*host), std::move(all), std::move(*sensor));
 }
 
 Result<Unit> EpisodeStage::trial(FrameWriter& out) {
@@ -165,7 +172,7 @@ Result<Unit> EpisodeStage::trial(FrameWriter& out) {
   for (size_t i = 0; i <= all.size(); ++i) {
     const auto arm = static_cast<ArmId>(i % all.size());  // back to eevdf at the end
     const Outcome outcome = swapper.swap(arm);
-    rows.push_back({{"arm", arm_name(arm)}, {"outcome", describe(outcome)}, {"call_ns", outcome.times.call_ns}, {"ops", outcome.after.ops}});
+    rows.push_back({{"arm", arm_name(arm)}, {"outcome", describe(outcome)}, {"call_ns", outcome.times.call_ns}, {"attach_ns", outcome.times.attach_ns}, {"detach_ns", outcome.times.detach_ns}, {"ops", outcome.after.ops}});
     if (outcome.verdict != Outcome::Verdict::kConfirmed) return fail(ErrorCode::kUnsupported, "{}: {}", arm_name(arm), describe(outcome));
   }
   return out.send_json("trial", rows);
@@ -173,8 +180,8 @@ Result<Unit> EpisodeStage::trial(FrameWriter& out) {
 
 Result<Unit> EpisodeStage::verified(FrameWriter& out) const {
   nlohmann::json counts = {{"portfolio", nlohmann::json::object()}, {"probe", nlohmann::json::object()}};
-  for (const std::string& name : host_->object().programs()) {
-    auto count = host_->object().verified_instructions(name);
+  for (const std::string& name : portfolio_->object().programs()) {
+    auto count = portfolio_->object().verified_instructions(name);
     if (!count) return fail(count.error());
     counts["portfolio"][name] = *count;
   }
@@ -206,6 +213,9 @@ Result<Unit> EpisodeStage::end_exec(FrameWriter& out) {
   exec_swapper_->check();
   if (exec_swapper_->current() != exec_arm_)
     return fail(ErrorCode::kIo, "{} did not last until the program's end: the kernel says '{}'", arm_name(exec_arm_), exec_swapper_->kernel().ops);
+  if (arms()[static_cast<size_t>(exec_arm_)].kind == ArmKind::kExternal) {
+    if (auto sent = out.send("scheduler_output", host_->output()); !sent) return sent;
+  }
   const pm_probe &a = exec_begin_.probe, &b = reading->probe;
   const auto quantile_ms = [](const pm_u64 (&before)[PM_HIST_BUCKETS], const pm_u64 (&after)[PM_HIST_BUCKETS], double q) {
     std::array<uint64_t, PM_HIST_BUCKETS> delta{};
@@ -259,9 +269,11 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
   }
 
   Swapper swapper(*host_, *clock_);
+  SwapTimes first_swap;
   if (const ArmId first = (*controller)->first_arm(); first != kEevdf) {
     const Outcome outcome = swapper.swap(first);
     if (outcome.verdict != Outcome::Verdict::kConfirmed) return fail(ErrorCode::kIo, "the first arm, {}: {}", arm_name(first), describe(outcome));
+    first_swap = outcome.times;
   }
   const double settle = Rng(request->seed, "settle", static_cast<uint64_t>(request->draw)).uniform() * kSettleSeconds;
   // On a grid: how long it took to read the request, or the bytes of a model, is no part of the draw.
@@ -293,7 +305,7 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
   const KernelState& kernel = swapper.kernel();
   const AgentCost cost = agent.cost();
   uint64_t preempts = 0;
-  for (int cpu = 0; cpu < PM_MAX_CPUS; ++cpu) preempts += host_->shared().cpu[cpu].preempts;
+  for (int cpu = 0; cpu < PM_MAX_CPUS; ++cpu) preempts += portfolio_->shared().cpu[cpu].preempts;
   const nlohmann::json summary = {{"plan", fmt::format("{:016x}", plan->hash())},
                                   {"makespan_ns", record->makespan_ns},
                                   {"dispatch_lag_p99_ns", record->dispatch_lag_p99_ns},
@@ -302,7 +314,8 @@ Result<Unit> EpisodeStage::run(const nlohmann::json& value, FrameWriter& out) {
                                   {"final_ops", kernel.ops},
                                   {"final_policy", kernel.policy},
                                   {"final_arm", swapper.current() ? arm_name(*swapper.current()) : "none"},
-                                  {"portfolio", {{"preempts", preempts}, {"moved", uint64_t{host_->shared().moved}}, {"aged", uint64_t{host_->shared().aged}}, {"rescues", uint64_t{host_->shared().rescues}}}},
+                                  {"first_swap", to_json(first_swap)},
+                                  {"portfolio", {{"preempts", preempts}, {"moved", uint64_t{portfolio_->shared().moved}}, {"aged", uint64_t{portfolio_->shared().aged}}, {"rescues", uint64_t{portfolio_->shared().rescues}}}},
                                   {"agent",
                                    {{"cpu_ns", cost.cpu_ns},
                                     {"elapsed_ns", cost.elapsed_ns},
@@ -383,6 +396,10 @@ Result<EpisodeResult> run_episode(const GuestSnapshot& snapshot, const EpisodeRe
     result.dispatch_lag_p99_ns = summary->at("dispatch_lag_p99_ns");
     result.final_ops = summary->at("final_ops");
     result.portfolio = summary->at("portfolio");
+    result.first_swap = swap_times_from(summary->at("first_swap"));
+    // A static arm that did not last measured another one under its name.
+    if (const auto arm = find_arm(request.controller); arm && summary->at("final_arm") != request.controller && request.disturbances.empty())
+      result.distrust = fmt::format("{} did not last: at the end the kernel ran {}", request.controller, result.final_ops.empty() ? "eevdf" : result.final_ops);
     const nlohmann::json& agent = summary->at("agent");
     result.agent = {.cpu_ns = agent.at("cpu_ns"),
                     .elapsed_ns = agent.at("elapsed_ns"),

@@ -16,8 +16,9 @@
 #include "lab/snapshot.h"
 #include "learn/cost.h"
 #include "learn/overruled.h"
-#include "store/run.h"
+#include "sched/external_host.h"
 #include "sched/kernel_host.h"
+#include "store/run.h"
 #include "workload/runner.h"
 #include "workload/scenario.h"
 
@@ -63,6 +64,7 @@ struct EpisodeResult {
   AgentCost agent;
   nlohmann::json portfolio;  // its own counts: wake-ups that took a CPU, tasks moved by flips, rescued, aged
   int64_t makespan_ns = 0, dispatch_lag_p99_ns = 0;
+  SwapTimes first_swap;    // to the arm it began with, before the plan's start
   std::string final_ops;   // what the kernel said was attached at the end; empty: eevdf
   nlohmann::json disturbances = nlohmann::json::array();  // what became of them, as Disturbers::finish() tells
   std::string distrust;    // why this run must not be averaged (self-test, dispatcher's lag, unfinished jobs); empty: none
@@ -78,6 +80,7 @@ struct EpisodeResult {
 // Guest side. Loaded once, before the snapshot, because the verifier's time is virtual time.
 class EpisodeStage {
  public:
+  // The catalogue of arms must be whole (lab/brought_arms.h).
   static Result<EpisodeStage> open();
   Result<Unit> run(const nlohmann::json& request, FrameWriter& out);
   // Attaches every arm once and reads it back: can this kernel do it? Sends "trial".
@@ -89,10 +92,11 @@ class EpisodeStage {
   Result<Unit> end_exec(FrameWriter& out);
 
  private:
-  EpisodeStage(std::unique_ptr<SystemClock> clock, std::unique_ptr<KernelHost> host, std::unique_ptr<MetricsSensor> sensor)
-      : clock_(std::move(clock)), host_(std::move(host)), sensor_(std::move(sensor)) {}
+  EpisodeStage(std::unique_ptr<SystemClock> clock, std::unique_ptr<KernelHost> portfolio, std::unique_ptr<ExternalHost> host, std::unique_ptr<MetricsSensor> sensor)
+      : clock_(std::move(clock)), portfolio_(std::move(portfolio)), host_(std::move(host)), sensor_(std::move(sensor)) {}
   std::unique_ptr<SystemClock> clock_;
-  std::unique_ptr<KernelHost> host_;
+  std::unique_ptr<KernelHost> portfolio_;
+  std::unique_ptr<ExternalHost> host_;  // all arms
   std::unique_ptr<MetricsSensor> sensor_;
   std::unique_ptr<Swapper> exec_swapper_;
   ArmId exec_arm_ = kEevdf;
