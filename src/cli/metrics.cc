@@ -2,11 +2,15 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <csignal>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "cli/verb.h"
+#include "metrics/groups.h"
 #include "metrics/print.h"
 #include "metrics/probe.h"
 #include "metrics/sampler.h"
@@ -21,6 +25,9 @@ struct Options {
   double interval_s = 1;
   int count = 1, samples = 10;
   bool csv = false, prometheus = false, per_cpu = false, seed_columns = false, no_probe = false;
+  std::string by;
+  std::vector<std::string> jobs;
+  size_t top = 20;
   JsonOption json;
 };
 
@@ -128,6 +135,83 @@ class Printer {
   nlohmann::json rows_ = nlohmann::json::array();
 };
 
+report::Table group_table(std::span<const GroupSpan> spans, size_t top) {
+  using report::Quantity;
+  report::Table table("", {{"group", "group"},
+                           {"alive", "threads", Quantity::kCount},
+                           {"forks", "forks", Quantity::kCount},
+                           {"exits", "exits", Quantity::kCount},
+                           {"wakeups", "wake-ups", Quantity::kCount},
+                           {"voluntary", "vol.", Quantity::kCount},
+                           {"involuntary", "invol.", Quantity::kCount},
+                           {"cpu_s", "CPU", Quantity::kSeconds},
+                           {"mean_tat_s", "TAT", Quantity::kSeconds},
+                           {"p99_tat_s", "p99", Quantity::kSeconds},
+                           {"mean_rt_s", "RT", Quantity::kSeconds},
+                           {"mean_wait_s", "delay", Quantity::kSeconds},
+                           {"p50_wait_s", "p50", Quantity::kSeconds},
+                           {"p90_wait_s", "p90", Quantity::kSeconds},
+                           {"p99_wait_s", "p99", Quantity::kSeconds},
+                           {"mean_slowdown", "slowdown", Quantity::kRatio},
+                           {"jain_fairness", "Jain", Quantity::kRatio},
+                           {"cv_fairness", "CV", Quantity::kRatio},
+                           {"sharers", "sharers", Quantity::kCount},
+                           {"jain_share", "Jain", Quantity::kRatio},
+                           {"cv_share", "CV", Quantity::kRatio}});
+  const auto cell = [](double value) { return std::isfinite(value) ? report::Cell(value) : report::Cell(); };
+  using Hist = GroupSpan::Hist;
+  for (const GroupSpan& g : spans.first(std::min(top, spans.size()))) {
+    const pm_group& s = g.sums;
+    table.add({g.name, s.alive, s.forks, s.exits, s.wakeups, s.voluntary, s.involuntary, static_cast<double>(s.cpu_ns) / 1e9, cell(g.mean_tat_s()), cell(g.quantile_s(Hist::kTat, .99)), cell(g.mean_rt_s()),
+               cell(g.mean_wait_s()), cell(g.quantile_s(Hist::kWait, .5)), cell(g.quantile_s(Hist::kWait, .9)), cell(g.quantile_s(Hist::kWait, .99)), cell(g.mean_slowdown()), cell(g.jain_of_fairness()),
+               cell(g.cv_of_fairness()), s.sharers, cell(g.jain_of_share()), cell(g.cv_of_share())});
+  }
+  if (spans.size() > top) table.notes.push_back(fmt::format("{} of {} groups, those with the most CPU time (--top)", top, spans.size()));
+  return table;
+}
+
+Result<Unit> metrics_by_group(const Options& options) {
+  const auto by = find_group_by(options.by);
+  if (!by) return fail(by.error());
+  if (*by != GroupBy::kJob && !options.jobs.empty()) return fail(ErrorCode::kInvalidArgument, "--job goes with --by job");
+  if (options.csv || options.prometheus || options.seed_columns || options.per_cpu) return fail(ErrorCode::kInvalidArgument, "--by prints tables or --json only");
+  auto groups = Groups::open(*by);
+  if (!groups) return fail(groups.error());
+  for (const std::string& job : options.jobs) {
+    const size_t equals = job.find('=');
+    int pid = 0;
+    const char* end = job.data() + job.size();
+    if (equals == 0 || equals == std::string::npos || std::from_chars(job.data() + equals + 1, end, pid).ptr != end || pid <= 0) return fail(ErrorCode::kInvalidArgument, "--job {}: NAME=PID is meant", job);
+    if (auto tagged = groups->tag(pid, job.substr(0, equals)); !tagged) return fail(as_usage(tagged.error()));
+  }
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  SystemClock clock;
+  int64_t due_ns = clock.now_ns();
+  for (int done = 0; options.count == 0 || done < options.count; ++done) {
+    due_ns += static_cast<int64_t>(options.interval_s * 1e9);
+    while (interrupted == 0 && clock.now_ns() < due_ns) clock.sleep_until_ns(due_ns);
+    if (interrupted != 0) break;
+    auto spans = groups->look();
+    if (!spans) return fail(spans.error());
+    report::Table table = group_table(*spans, options.top);
+    const pm_group_losses losses = groups->losses();
+    if (losses.groups + losses.threads > 0) table.notes.push_back(fmt::format("LOST: {} events of groups without room, {} of threads without storage", losses.groups, losses.threads));
+    const auto wanted = options.json.emit();
+    nlohmann::json json = {{"by", options.by}, {"groups", table.json()}, {"lost_groups", losses.groups}, {"lost_threads", losses.threads}};
+    const bool to_output = wanted.json && (wanted.json_file.empty() || wanted.json_file == "-");
+    if (options.count != 1 && to_output) {
+      fmt::print("{}\n", json.dump());
+      if (std::fflush(stdout) != 0) return fail_errno("standard output");
+      continue;
+    }
+    if (auto told = report::emit((done > 0 ? "\n" : "") + table.text({.color = report::wants_color(STDOUT_FILENO)}), json, wanted); !told) return told;
+  }
+  return Unit{};
+}
+
 Result<Unit> metrics(const Options& options) {
   const auto wanted = options.json.emit();
   if (options.count == 0 && wanted.json && !wanted.json_file.empty() && wanted.json_file != "-") {
@@ -170,6 +254,9 @@ void add_metrics(CLI::App& app, int& exit_code) {
   auto* count = app.add_option("--count", options->count, "Reports to print; 0: until Ctrl-C (default: 1, or 0 with --interval)")->check(CLI::Range(0, 1'000'000'000));
   app.add_option("--samples", options->samples, "Samples in each interval, of which averages are made")->capture_default_str()->check(CLI::Range(1, 1000));
   app.add_flag("--per-cpu", options->per_cpu, "The shares of each CPU too");
+  app.add_option("--by", options->by, "By group instead: turnaround, response, run delay, slowdown and fairness of all, each cgroup, command or job")->type_name("all|cgroup|command|job");
+  app.add_option("--job", options->jobs, "With --by job: the process PID and what descends from it are NAME; may be repeated")->type_name("NAME=PID")->allow_extra_args(false);
+  app.add_option("--top", options->top, "With --by: so many groups")->capture_default_str()->check(CLI::Range(1, 4096));
   options->json.add(app);
   auto* csv = app.add_flag("--csv", options->csv, "One row a report, with a header")->excludes(options->json.option);
   auto* prometheus = app.add_flag("--prometheus", options->prometheus, "Prometheus' text format")->excludes(options->json.option)->excludes(csv);
@@ -181,11 +268,13 @@ void add_metrics(CLI::App& app, int& exit_code) {
                        {"pointsman metrics --interval 2", "a report every two seconds until Ctrl-C"},
                        {"pointsman metrics --interval 0.5 --count 120 --csv >run.csv", "a minute for a spreadsheet"},
                        {"pointsman metrics --json | jq .metrics.T_run_queue", "one metric for a program"},
+                       {"pointsman metrics --by command --interval 2", "who waits for a CPU, and how fairly it is shared, every two seconds"},
+                       {"pointsman metrics --by job --job nightly=4711 --interval 10", "a process and all its descendants against the rest"},
                        {"pointsman metrics --prometheus >/var/lib/node_exporter/pointsman.prom", "for node_exporter's textfile collector"}}) +
              "docs/metrics.md tells of every metric where it comes from and what it means under which scheduler.\n");
   app.callback([options, interval, count, &exit_code] {
     if (interval->count() > 0 && count->count() == 0) options->count = 0;
-    if (auto done = metrics(*options); !done) exit_code = report_error(done.error());
+    if (auto done = options->by.empty() ? (options->jobs.empty() ? metrics(*options) : Result<Unit>(fail(ErrorCode::kInvalidArgument, "--job goes with --by job"))) : metrics_by_group(*options); !done) exit_code = report_error(done.error());
   });
 }
 
