@@ -14,13 +14,16 @@
 #include "base/unique_fd.h"
 #include "cli/command.h"
 #include "cli/verb.h"
+#include "learn/features.h"
 #include "metrics/catalogue.h"
 #include "metrics/sampler.h"
 #include "metrics/tracer.h"
 #include "report/describe.h"
+#include "report/ledger_tracks.h"
 #include "report/perf_text.h"
 #include "report/perfetto.h"
 #include "report/process_table.h"
+#include "store/ledger.h"
 
 namespace pointsman {
 
@@ -29,7 +32,8 @@ namespace {
 struct Options {
   double duration_s = 0;
   bool system = false, csv = false;
-  std::string cgroup, sort = "T_Arrival", perfetto, from;
+  std::string cgroup, sort = "T_Arrival", perfetto, from, ledger;
+  int run = 0;
   pid_t pid = 0;
   size_t top = 0;
   std::vector<std::string> where, describe, command;
@@ -178,11 +182,11 @@ void add(report::PerfettoFile& file, const report::PerfEvent& e) {
   const report::PerfettoFile::Task before{.tid = e.from, .tgid = group(e.from), .priority = e.from_priority, .name = e.from_name};
   const report::PerfettoFile::Task after{.tid = e.to, .tgid = group(e.to), .priority = e.to_priority, .name = e.to_name};
   if (e.kind == Kind::kSwitch) {
-    // TASK_* by their letters, in the kernel's order.
-    constexpr std::string_view kLetters = "SDTtXZPI";
+    // The kernel's own bits; of one that has ended those of its last moment (TASK_DEAD).
+    constexpr std::pair<char, uint32_t> kStates[] = {{'S', 1}, {'D', 2}, {'T', 4}, {'t', 8}, {'X', 0x80}, {'Z', 0x80}, {'P', 0x40}, {'I', 0x402}};
     uint32_t state = 0;
-    for (const char c : e.state) {
-      if (const size_t bit = kLetters.find(c); bit != std::string_view::npos) state |= 1u << bit;
+    for (const auto& [letter, bits] : kStates) {
+      if (e.state.find(letter) != std::string_view::npos) state |= bits;
     }
     file.add(report::PerfettoFile::Switch{.at_ns = e.at_ns, .cpu = e.cpu, .from = before, .to = after, .state = state, .preempted = e.state.starts_with('R')});
   } else if (e.kind == Kind::kWaking || e.kind == Kind::kNew) {
@@ -249,6 +253,35 @@ Result<Unit> trace_from(const Options& options) {
   nlohmann::json json = {{"span_s", static_cast<double>(counts.last_ns - counts.first_ns) / 1e9}, {"lines", counts.lines},     {"events", counts.events},
                          {"malformed", counts.malformed},                                          {"complaints", text.complaints()}, {"lost_events", counts.lost}};
   return tell(options, *wanted, std::move(rows), std::move(notes), std::move(json));
+}
+
+// A run of a ledger as tracks for ui.perfetto.dev.
+Result<Unit> trace_ledger(const Options& options) {
+  if (options.perfetto.empty()) return fail(ErrorCode::kInvalidArgument, "--ledger shows a run's decisions in --perfetto FILE");
+  if (!options.from.empty() || !options.command.empty()) return fail(ErrorCode::kInvalidArgument, "--ledger stands alone: no --from and no command");
+  auto ledger = Ledger::open(options.ledger, {.access = LedgerOptions::Access::kRead});
+  if (!ledger) return fail(ledger.error());
+  auto runs = ledger->read();
+  if (!runs) return fail(runs.error());
+  if (runs->empty()) return fail(ErrorCode::kNotFound, "{} holds no runs", options.ledger);
+  if (options.run == 0 && runs->size() > 1) {
+    std::string text = fmt::format("{} holds {} runs; say which with --run:\n", options.ledger, runs->size());
+    for (size_t i = 0; i < runs->size(); ++i) text += fmt::format("{:6}  {}\n", i + 1, describe((*runs)[i].key));
+    nlohmann::json json = nlohmann::json::array();
+    for (const LedgerRun& run : *runs) json.push_back(describe(run.key));
+    return report::emit(text, json, options.json.emit());
+  }
+  const size_t index = options.run == 0 ? 0 : static_cast<size_t>(options.run) - 1;
+  if (index >= runs->size()) return fail(ErrorCode::kInvalidArgument, "--run {}: {} holds {} runs", options.run, options.ledger, runs->size());
+  const LedgerRun& run = (*runs)[index];
+  auto file = report::PerfettoFile::open(options.perfetto, 0);
+  if (!file) return fail(file.error());
+  std::vector<std::string_view> features;
+  for (const FeatureSpec& f : feature_catalogue()) features.push_back(f.name);
+  report::add_run(*file, run, features);
+  if (auto done = file->finish(); !done) return done;
+  const std::string text = fmt::format("{}: {} windows, {} decisions, {} swaps in {}; open it with ui.perfetto.dev\n", describe(run.key), run.windows.size(), run.decisions.size(), run.swaps.size(), options.perfetto);
+  return report::emit(text, {{"run", describe(run.key)}, {"windows", run.windows.size()}, {"decisions", run.decisions.size()}, {"swaps", run.swaps.size()}}, options.json.emit());
 }
 
 Result<Unit> trace(const Options& options, int& command_exit) {
@@ -370,6 +403,8 @@ void add_trace(CLI::App& app, int& exit_code) {
   app.add_option("--top", options->top, "Only so many rows")->type_name("N");
   app.add_option("--describe", options->describe, "Count, mean, std, min, quartiles and max of a column instead of the rows; 'all' for every one; may be repeated")->type_name("COLUMN")->allow_extra_args(false);
   app.add_option("--from", options->from, "Instead of tracing, read what `perf sched script` printed; - is standard input")->type_name("FILE");
+  auto* ledger = app.add_option("--ledger", options->ledger, "Instead of tracing, show a run of a ledger in --perfetto FILE: arms, decisions, swaps, features")->type_name("FILE");
+  app.add_option("--run", options->run, "Which of the ledger's runs, as numbered without this")->needs(ledger)->check(CLI::Range(1, 1 << 30));
   options->json.add(app);
   app.add_flag("--csv", options->csv, "CSV; what the command prints goes to standard error")->excludes(options->json.option);
   app.add_option("--perfetto", options->perfetto, "Also record every switch and wake-up for ui.perfetto.dev")->type_name("FILE");
@@ -378,11 +413,12 @@ void add_trace(CLI::App& app, int& exit_code) {
                        {"pointsman trace --duration 10 --sort TAT:desc --top 20", "what took longest on this machine"},
                        {"pointsman trace --describe TAT --describe RT --where 'command=cc1plus' -- make -j4", "count, mean, std, quartiles"},
                        {"perf sched script | pointsman trace --from - --sort TAT:desc", "the same table of a recording that perf made"},
+                       {"pointsman trace --ledger build/agent.db --run 3 --perfetto run.pftrace", "an agent's decisions, with what it saw, for ui.perfetto.dev"},
                        {"pointsman trace --pid 1234 --duration 5 --perfetto out.pftrace", "lanes and wake-ups for ui.perfetto.dev"}}) +
              fmt::format("Columns: {}.\nTimes are in seconds of CLOCK_MONOTONIC; arrival is the fork. Needs root, or CAP_BPF and CAP_PERFMON.\n", fmt::join(report::process_columns(), ", ")));
   app.callback([options, &exit_code] {
     int command_exit = 0;
-    auto done = options->from.empty() ? trace(*options, command_exit) : trace_from(*options);
+    auto done = !options->ledger.empty() ? trace_ledger(*options) : options->from.empty() ? trace(*options, command_exit) : trace_from(*options);
     if (!done) exit_code = report_error(done.error());
     else if (command_exit > 0) exit_code = kExitFailed;
   });

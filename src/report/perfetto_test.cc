@@ -1,14 +1,18 @@
 // Checked by decoding: a reader of the wire format, written apart from the writer, rebuilds what was put in. tests/runtime reads a file with Perfetto's own schema.
 #include "report/perfetto.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <bit>
+#include <cmath>
 #include <filesystem>
+#include <map>
 #include <optional>
 
 #include "base/file.h"
+#include "report/ledger_tracks.h"
 
 namespace pointsman::report {
 namespace {
@@ -200,6 +204,31 @@ TEST_F(PerfettoTest, ManyEventsAreWrittenInPieces) {
     for (const Field& f : decode(one(decode(packet.bytes), 1).bytes)) events += f.number == 2 ? 1 : 0;
   }
   EXPECT_EQ(events, 5000);
+}
+
+TEST_F(PerfettoTest, ARunOfALedgerIsTracks) {
+  LedgerRun run;
+  run.windows = {{.end_ns = 250, .arm = "eevdf", .idle = false, .features = {1.5F, NAN}}, {.end_ns = 500, .arm = "hyb", .idle = true, .features = {2.5F, 3.F}}};
+  run.decisions = {{.at_ns = 250, .arm = "las", .taken = "hyb", .propensity = .9, .why = "short bursts", .held_back = "veto"}};
+  run.swaps = {{.at_ns = 260, .from = "eevdf", .to = "hyb", .outcome = "confirmed"}};
+  {
+    PerfettoFile file = open();
+    constexpr std::string_view names[] = {"queue", "young_share"};
+    add_run(file, run, names);
+    ASSERT_TRUE(file.finish());
+  }
+  std::map<uint64_t, int> types;  // begin, end, instant, counter
+  for (const Field& packet : packets()) {
+    for (const Field& f : decode(packet.bytes)) {
+      if (f.number == 11) ++types[one(decode(f.bytes), 9).value];
+    }
+  }
+  EXPECT_EQ(types[1], 2) << "two arms";
+  EXPECT_EQ(types[2], 2);
+  EXPECT_EQ(types[3], 3) << "an idle window, a decision, a swap";
+  EXPECT_EQ(types[4], 4) << "three features that are known, a propensity";
+  EXPECT_THAT(text_, testing::HasSubstr("las, taken hyb: short bursts | veto"));
+  EXPECT_THAT(text_, testing::HasSubstr("eevdf -> hyb: confirmed"));
 }
 
 TEST_F(PerfettoTest, UnfinishedLeavesNothingAndABadFolderIsTold) {
