@@ -12,6 +12,7 @@ namespace pointsman::report {
 namespace {
 
 constexpr size_t kComplaints = 10;
+constexpr int64_t kLongestRuntime = 1'000'000'000'000'000;  // between two events of one thread, in ns: eleven days; sums of such do not overflow
 constexpr size_t kMostName = 64;  // TASK_COMM_LEN is 16, of bytes; more leaves room for what escapes may make of them
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -109,7 +110,7 @@ const char* parse_fields(std::string_view name, std::string_view text, size_t at
   }
   if (name == "sched_stat_runtime") {
     out.kind = Kind::kRuntime;
-    if (!take_key(text, at, "comm=") || !take_named(text, at, " pid=", out.from_name, out.from) || !take_key(text, at, " runtime=") || !take_number(text, at, out.runtime_ns) || out.runtime_ns < 0) {
+    if (!take_key(text, at, "comm=") || !take_named(text, at, " pid=", out.from_name, out.from) || !take_key(text, at, " runtime=") || !take_number(text, at, out.runtime_ns) || out.runtime_ns < 0 || out.runtime_ns > kLongestRuntime) {
       return "sched_stat_runtime without comm, pid and runtime";
     }
     return nullptr;
@@ -145,7 +146,7 @@ const char* parse_perf_line(std::string_view line, PerfEvent& out) {
     skip_spaces(line, at);
     int64_t seconds = 0;
     const size_t whole = at;
-    if (!take_number(line, at, seconds) || at - whole > 10 || seconds < 0 || at >= line.size() || line[at] != '.') continue;
+    if (!take_number(line, at, seconds) || at - whole > 9 || seconds < 0 || at >= line.size() || line[at] != '.') continue;
     const size_t point = ++at;
     int64_t fraction = 0;
     if (!take_number(line, at, fraction) || fraction < 0 || at >= line.size() || line[at] != ':' || at - point > 9) continue;

@@ -78,6 +78,8 @@ TEST(PerfLine, WhatIsNoEventIsToldWhy) {
   EXPECT_STREQ(parse_perf_line("x 1 [000] 1.0: sched:sched_waking: comm=x", e), "a wake-up without comm and pid");
   EXPECT_STREQ(parse_perf_line("x 1 [000] 1.0: sched:sched_process_fork: comm=x pid=1", e), "sched_process_fork without parent and child");
   EXPECT_STREQ(parse_perf_line("x 1 [000] 99999999999999999999.0: a: b", e), "no CPU and time stamp") << "more than a number can hold";
+  EXPECT_STREQ(parse_perf_line("x 1 [000] 9999999999.0: a: b", e), "no CPU and time stamp") << "more ns than a number can hold";
+  EXPECT_STREQ(parse_perf_line("x 1 [000] 1.0: sched:sched_stat_runtime: comm=x pid=1 runtime=9000000000000000000 [ns]", e), "sched_stat_runtime without comm, pid and runtime");
 }
 
 // A shell forks a child, which waits 2 ms, runs 3 ms, is preempted for 1 ms, runs 1 ms and ends; by hand.
