@@ -28,6 +28,21 @@ int64_t resident_bytes() {
   return std::atoll(text->c_str() + space) * sysconf(_SC_PAGESIZE);
 }
 
+// Where the controller's own choice is quarantined: of the arms that are not, the one of least predicted cost, if that is surely less than eevdf's, on which the
+// guard has put the machine. nullopt: none, or nothing is predicted.
+std::optional<ArmId> second_best(const Decision& d, const Guard& guard, const AgentOptions& options, int64_t moment_ns) {
+  if (!d.predicted) return std::nullopt;
+  std::optional<ArmId> best;
+  for (ArmId arm = 0; arm < kChoosable; ++arm) {
+    const auto a = static_cast<size_t>(arm);
+    if (arm == kEevdf || !options.choosable[a] || guard.quarantined(arm, moment_ns)) continue;
+    const double doubt = d.deviation ? (*d.deviation)[a] : 0;
+    if ((*d.predicted)[a] + doubt > (*d.predicted)[kEevdf] - options.hysteresis) continue;
+    if (!best || (*d.predicted)[a] < (*d.predicted)[static_cast<size_t>(*best)]) best = arm;
+  }
+  return best;
+}
+
 }  // namespace
 
 Agent::Agent(Clock& clock, Sensor& sensor, Swapper& swapper, Controller& controller, PinSource& pin, Recorder& recorder,
@@ -178,10 +193,13 @@ void Agent::look_back(int64_t from_ns, const Reading& now, Context& context) {
     if (const auto cost = live_cost(recorded, from_ns, now.moment_ns)) context.live_cost = cost->log_turnaround;
   if (recorded.empty()) return;
   auto replay = Replay::of(recorded, {.cpus = sensor_.cpus()});
-  if (replay)
-    context.replayed = replay->costs();
-  else
+  if (replay) {
+    const Comparison comparison = replay->compare();
+    context.replayed = comparison.gain;
+    context.replayed_deviation = comparison.deviation;
+  } else {
     log_warning("{}", replay.error().message);
+  }
 }
 
 // The order of precedence: a foreign scheduler, a person, the guard, the controller held by dwell and cost.
@@ -194,7 +212,7 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
     window.held_back = ops.empty() ? "the kernel's state cannot be read" : fmt::format("{} is attached and not ours", ops);
     return window.active;
   }
-  const ArmId wanted = pin.arm.value_or(window.decision.arm);
+  ArmId wanted = pin.arm.value_or(window.decision.arm);
   if (swapper_.vetoed()) {
     window.held_back = "a person asked for the kernel's scheduler (SysRq-S); pointsman pin --release ends it";
     return window.active;
@@ -207,6 +225,13 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
     window.held_back = *sentence;
     return kEevdf;
   }
+  if (wanted != window.active && guard_.quarantined(wanted, moment_ns)) {
+    window.held_back = fmt::format("{} is quarantined by the guard", arms()[static_cast<size_t>(wanted)].name);
+    const std::optional<ArmId> next = controller_.literal() ? std::nullopt : second_best(window.decision, guard_, options_, moment_ns);
+    if (!next) return window.active;
+    window.held_back += fmt::format("; {} is the best of the others", arms()[static_cast<size_t>(*next)].name);
+    wanted = *next;
+  }
   if (wanted == window.active) return wanted;
   if (wanted < kChoosable && !options_.choosable[static_cast<size_t>(wanted)]) {
     window.held_back = fmt::format("{} is not among the arms that may be chosen", arms()[static_cast<size_t>(wanted)].name);
@@ -214,10 +239,6 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
   }
   if (std::string objection = swapper_.objection(wanted); !objection.empty()) {
     window.held_back = std::move(objection);
-    return window.active;
-  }
-  if (guard_.quarantined(wanted, moment_ns)) {
-    window.held_back = fmt::format("{} is quarantined by the guard", arms()[static_cast<size_t>(wanted)].name);
     return window.active;
   }
   if (controller_.literal()) return wanted;

@@ -275,6 +275,28 @@ TEST_F(AgentTest, TheGuardLeavesAnArmAfterTwoBadCostWindowsAndQuarantinesIt) {
   EXPECT_EQ(swapper.current(), arm("hyb")) << "and ends";
 }
 
+TEST_F(AgentTest, WhereTheChoiceIsQuarantinedTheNextBestArmIsTakenIfItSurelyBeatsEevdf) {
+  AgentOptions options;
+  options.guard.reference_ns = 10 * kMillisecond;
+  start(options);
+  controller.wanted = arm("hyb");
+  controller.predicted = std::array<double, kChoosable>{.4, 0, .39, .5, .1, .3};  // eevdf hyb las age sjf ipre
+  go(1 * kSecond);
+  for (int i = 0; i < 2; ++i) {
+    sensor.wait_short(500, 100);
+    go(1 * kSecond);
+  }
+  EXPECT_TRUE(std::any_of(notes.windows.begin(), notes.windows.end(), [](const WindowRecord& w) { return w.taken == kEevdf && w.active != kEevdf; }))
+      << "the guard's way leads to eevdf";
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("sjf"));
+  EXPECT_NE(notes.windows.back().held_back.find("hyb is quarantined by the guard; sjf is the best of the others"), std::string::npos) << notes.windows.back().held_back;
+  controller.predicted = std::array<double, kChoosable>{.09, 0, .1, .5, .1, .3};
+  swapper.swap(kEevdf);
+  go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), kEevdf) << "nothing is surely better";
+}
+
 TEST_F(AgentTest, TheGuardSeesStarvationBeforeAnyWaitHasEnded) {
   AgentOptions options;
   options.guard.reference_ns = 10 * kMillisecond;

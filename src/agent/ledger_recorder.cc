@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "learn/dataset.h"
+#include "learn/votes.h"
 
 namespace pointsman {
 
@@ -64,6 +65,9 @@ void LedgerRecorder::on_window(const WindowRecord& window) {
                           .held_back = window.held_back};
   if (window.decision.predicted) decision.predicted.assign(window.decision.predicted->begin(), window.decision.predicted->end());
   if (window.decision.deviation) decision.deviation.assign(window.decision.deviation->begin(), window.decision.deviation->end());
+  if (window.live_cost) decision.live_cost = *window.live_cost;
+  if (window.replayed) decision.replayed.assign(window.replayed->begin(), window.replayed->end());
+  if (!window.decision.votes.empty()) decision.votes = write_votes(window.decision.votes);
   piece_.decisions.push_back(std::move(decision));
   if (!window.outcome) return;
   const SwapTimes& times = window.outcome->times;

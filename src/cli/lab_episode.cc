@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "cli/lab_options.h"
+#include "cli/matrix_view.h"
 #include "cli/model_option.h"
 #include "cli/verb.h"
 #include "lab/counterfactual.h"
@@ -15,7 +16,7 @@ namespace {
 
 struct Options {
   LabOptions lab;
-  std::string scenario, family, controller = "hyb", model;
+  std::string scenario, family, controller = "hyb", model, ledger;
   uint64_t seed = 1;
   int draw = 0;
   double seconds = 3;
@@ -81,6 +82,12 @@ Result<Unit> run(Options options) {
   if (!bench) return fail(bench.error());
   auto result = run_episode(bench->snapshot, request, *model);
   if (!result) return fail(result.error());
+  if (!options.ledger.empty()) {
+    auto ledger = open_ledger(options.ledger);
+    if (!ledger) return fail(ledger.error());
+    const LedgerRun row = ledger_run_of(request, *result, bench->identities);
+    if (auto merged = ledger->merge(std::span(&row, 1)); !merged) return fail(merged.error());
+  }
 
   report::Table table(fmt::format("{} seed {} under {}", scenario->name, options.seed, options.controller), {{"phase", "phase"}, {"family", "family"}, {"jobs", "jobs", report::Quantity::kCount}, {"geo_slowdown", "slowdown", report::Quantity::kNumber, 3},
                        {"mean_tat", "TAT", report::Quantity::kSeconds}, {"mean_rt", "RT", report::Quantity::kSeconds}, {"cv_fairness", "CV fairness", report::Quantity::kNumber, 3},
@@ -124,6 +131,7 @@ void add_lab_episode(CLI::App& app, int& exit_code) {
   app.add_option("--draw", options->draw, "Another draw of the moment at which it starts")->capture_default_str();
   app.add_option("--controller,--arm", options->controller, "An arm, or a controller (agent, random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)")->capture_default_str();
   app.add_option("--model", options->model, "Model file for the controllers that need one")->type_name("FILE");
+  app.add_option("--ledger", options->ledger, "Keep the run in this ledger too, for pointsman explain and pointsman evaluate --from")->type_name("FILE");
   app.add_flag("--guard", options->guard, "The agent's guard watches over this controller too; over learned ones it always does");
   app.add_option("--disturb", options->disturbances, "What else happens meanwhile: hogs@1s-3s:32, nappers@1s-3s:32, fork_bomb@1s-3s:200, sysrq@2s, foreign@1s-3s")->type_name("WHAT");
   app.add_flag("--windows", options->windows, "Tell every decision window");

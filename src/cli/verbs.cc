@@ -9,6 +9,7 @@ void add_completion(CLI::App& app, int& exit_code);
 void add_demo(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);
+void add_explain(CLI::App& app, int& exit_code);
 void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
 void add_lab_matrix(CLI::App& app, int& exit_code);
@@ -33,6 +34,7 @@ constexpr std::array kVerbs = {
     Verb{"pin", "Hold an arm, or release it", add_pin},
     Verb{"train", "Train the agent's model from a matrix", add_train},
     Verb{"evaluate", "Judge every controller on every split", add_evaluate},
+    Verb{"explain", "One decision of a ledger, in words", add_explain},
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},
     Verb{"metrics", "What the kernel counts, live: 19 T_* features and more", add_metrics},
     Verb{"trace", "Every process: arrival, first run, completion, CPU time", add_trace},

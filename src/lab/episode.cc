@@ -9,6 +9,7 @@
 #include "bpf/probe/hist.h"
 #include "lab/brought_arms.h"
 #include "learn/controllers.h"
+#include "learn/votes.h"
 #include "sched/priority.h"
 #include "sched/swapper.h"
 
@@ -71,8 +72,7 @@ class EpisodeRecorder : public Recorder {
     if (window.decision.deviation) row["deviation"] = array_of(*window.decision.deviation);
     if (window.live_cost) row["live_cost"] = *window.live_cost;
     if (window.replayed) row["replayed"] = array_of(*window.replayed);
-    for (const Vote& vote : window.decision.votes)
-      row["votes"].push_back({{"expert", vote.expert}, {"weight", vote.weight}, {"gain", array_of(vote.gain)}, {"deviation", array_of(vote.deviation)}});
+    if (!window.decision.votes.empty()) row["votes"] = write_votes(window.decision.votes);
     if (window.outcome) {
       row["swap"] = describe(*window.outcome);
       row["swap_times"] = to_json(window.outcome->times);
@@ -357,9 +357,7 @@ Result<std::vector<WindowRow>> windows_from(const nlohmann::json& rows) {
     if (row.contains("deviation")) w.deviation = row.at("deviation").get<PerArm>();
     if (row.contains("live_cost")) w.live_cost = row.at("live_cost").get<double>();
     if (row.contains("replayed")) w.replayed = row.at("replayed").get<PerArm>();
-    if (row.contains("votes"))
-      for (const nlohmann::json& vote : row.at("votes"))
-        w.votes.push_back({vote.at("expert"), vote.at("weight"), vote.at("gain").get<PerArm>(), vote.at("deviation").get<PerArm>()});
+    w.votes = row.value("votes", "");
     if (row.contains("swap")) {
       w.swap = row.at("swap");
       w.swap_times = swap_times_from(row.at("swap_times"));

@@ -52,7 +52,7 @@ struct WindowRow {
   std::optional<std::array<double, kChoosable>> predicted, deviation;
   std::optional<double> live_cost;  // what the controller was told
   std::optional<std::array<double, kChoosable>> replayed;
-  std::vector<LedgerVote> votes;
+  std::string votes;  // JSON (learn/votes.h); empty: none
   std::string swap;  // "confirmed", "refused: ...", "ejected: ..."; empty when none was tried
   SwapTimes swap_times;
 };

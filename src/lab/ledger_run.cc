@@ -73,6 +73,9 @@ LedgerRun ledger_run_of(const EpisodeRequest& request, const EpisodeResult& resu
     LedgerDecision decision{.at_ns = w.end_ns, .arm = name_of_arm(w.wanted), .taken = name_of_arm(w.taken), .propensity = w.propensity, .why = w.why, .held_back = w.held_back};
     if (w.predicted) decision.predicted.assign(w.predicted->begin(), w.predicted->end());
     if (w.deviation) decision.deviation.assign(w.deviation->begin(), w.deviation->end());
+    if (w.live_cost) decision.live_cost = *w.live_cost;
+    if (w.replayed) decision.replayed.assign(w.replayed->begin(), w.replayed->end());
+    decision.votes = w.votes;
     run.decisions.push_back(std::move(decision));
     if (w.swap.empty()) continue;
     auto [outcome, detail] = divided(w.swap);

@@ -22,22 +22,6 @@ std::string explain(const Choice& choice) {
   return fmt::format("{}: {} is {}, too little to be sure", name_of(kDefaultArm), name_of(choice.best_rival), predicted);
 }
 
-// "hyb+las+eevdf"; empty: all of them.
-Result<std::array<bool, kChoosable>> allowed_arms(std::string_view text) {
-  std::array<bool, kChoosable> allowed{};
-  allowed.fill(text.empty());
-  for (std::string_view rest = text; !rest.empty();) {
-    const size_t plus = rest.find('+');
-    auto arm = find_arm(rest.substr(0, plus));
-    if (!arm) return fail(ErrorCode::kInvalidArgument, "controller 'classifier': arms={}: {}", text, arm.error().message);
-    if (*arm >= kChoosable) return fail(ErrorCode::kInvalidArgument, "controller 'classifier': arms={}: {} cannot be chosen", text, rest.substr(0, plus));
-    allowed[static_cast<size_t>(*arm)] = true;
-    rest = plus == std::string_view::npos ? std::string_view() : rest.substr(plus + 1);
-  }
-  if (!allowed[kDefaultArm]) return fail(ErrorCode::kInvalidArgument, "controller 'classifier': arms={}: {} must be among them, it is what is left only for a better one", text, name_of(kDefaultArm));
-  return allowed;
-}
-
 }  // namespace
 
 Decision Classifier::decide(const Context& context) {
@@ -64,7 +48,7 @@ Decision Classifier::decide(const Context& context) {
 }
 
 Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) {
-  if (auto allowed = spec.allow({"model", "deviations", "margin", "ewma", "arms"}); !allowed) return fail(allowed.error());
+  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "arms"}); !known) return fail(known.error());
   const std::string path = spec.text("model", "");
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "controller 'classifier' needs model=FILE");
   auto model = load_model(path);
@@ -75,7 +59,7 @@ Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) 
   for (const auto* option : {&deviations, &margin, &ewma})
     if (!*option) return fail(option->error());
   model->rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
-  auto allowed = allowed_arms(spec.text("arms", ""));
+  auto allowed = spec.choosable("arms");
   if (!allowed) return fail(allowed.error());
   return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), *allowed));
 }

@@ -26,6 +26,8 @@ struct Context {
   // What the bursts of the last second or two would have cost under each choosable arm, ln ratio to the default arm (replay.h), when they
   // were replayed for this window.
   std::optional<std::array<double, kChoosable>> replayed{};
+  // One deviation of each of these, from how much the replayed jobs disagree.
+  std::optional<std::array<double, kChoosable>> replayed_deviation{};
 };
 
 // What one expert of several said: its share of the mixture, and the cost that it expects of each arm, ln ratio to the default arm.

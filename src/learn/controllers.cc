@@ -26,10 +26,10 @@ constexpr std::array kControllers{
                    "the learned model: least predicted cost, hyb unless it is sure", make_classifier},
     ControllerKind{"policy", "model=FILE,explore=none|sqrt|RATE|ucb1,temperature=X,every=WINDOWS,seed=N",
                    "draws from a learned distribution over arms", make_policy},
-    ControllerKind{"what_if", "margin=X,ewma=X", "least cost in a replay of the last bursts under every arm, hyb unless it is clear",
+    ControllerKind{"what_if", "margin=X,deviations=X,ewma=X,arms=A+B", "least cost in a replay of the last bursts under every arm, hyb unless it is clear",
                    make_what_if},
     ControllerKind{"experts",
-                   "model=FILE,deviations=X,margin=X,tau=X,noise=X,eta=X,share=X,explore=X,without=EXPERT+EXPERT,change=NAME,...",
+                   "model=FILE,deviations=X,margin=X,tau=X,noise=X,eta=X,share=X,explore=X,arms=A+B,without=EXPERT+EXPERT,change=NAME,...",
                    "Hedge over the model, the replay and the live cost; hyb unless their mixture is sure", make_experts},
     ControllerKind{"thompson", "model=FILE,tau=X,noise=X,forget=X,change=none|cusum|glr,seed=N",
                    "Thompson sampling on the live cost, around the model's prediction", make_thompson},
@@ -118,6 +118,25 @@ Result<ArmId> ControllerSpec::arm(std::string_view key, ArmId otherwise) const {
   auto found = find_arm(given);
   if (!found) return fail(found.error().at("controller '" + name_ + "'"));
   return found;
+}
+
+Result<std::array<bool, kChoosable>> ControllerSpec::choosable(std::string_view key) const {
+  std::array<bool, kChoosable> out{};
+  const std::string given = text(key, "");
+  out.fill(given.empty());
+  for (std::string_view rest = given; !rest.empty();) {
+    const size_t plus = rest.find('+');
+    const std::string_view name = rest.substr(0, plus);
+    auto arm = find_arm(name);
+    if (!arm) return fail(ErrorCode::kInvalidArgument, "controller '{}': {}={}: {}", name_, key, given, arm.error().message);
+    if (*arm >= kChoosable) return fail(ErrorCode::kInvalidArgument, "controller '{}': {}={}: {} cannot be chosen", name_, key, given, name);
+    out[static_cast<size_t>(*arm)] = true;
+    rest = plus == std::string_view::npos ? std::string_view() : rest.substr(plus + 1);
+  }
+  if (!out[kDefaultArm])
+    return fail(ErrorCode::kInvalidArgument, "controller '{}': {}={}: {} must be among them, it is what is left only for a better one", name_, key, given,
+                arms()[kDefaultArm].name);
+  return out;
 }
 
 std::span<const ControllerKind> controller_kinds() { return kControllers; }

@@ -2,6 +2,7 @@
 // A controller is written NAME or NAME:KEY=VALUE,KEY=VALUE; an arm's name alone is that static arm.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -33,6 +34,8 @@ class ControllerSpec {
   [[nodiscard]] Result<double> number(std::string_view key, double otherwise, double low, double high) const;
   [[nodiscard]] Result<int64_t> whole(std::string_view key, int64_t otherwise, int64_t low, int64_t high) const;
   [[nodiscard]] Result<ArmId> arm(std::string_view key, ArmId otherwise) const;
+  // "hyb+las": those that may be chosen, the default arm always among them; all when it is not given.
+  [[nodiscard]] Result<std::array<bool, kChoosable>> choosable(std::string_view key) const;
 
  private:
   std::string name_;

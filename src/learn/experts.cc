@@ -21,10 +21,11 @@ struct ExpertsOptions {
   Rule rule{};
   ArmEffects::Options effects{};
   Hedge::Options hedge{};
-  double replay_deviation = .15;  // of a replayed gain
+  double replay_deviation = .15;  // of a replayed gain, for what no replay sees; beside how much its jobs disagree
   double explore = 0;             // probability of following the bandit's draw where it promises no more harm than `harm`
   double harm = .1;
   std::array<bool, kExperts> heard{true, true, true, true};
+  std::array<bool, kChoosable> allowed{true, true, true, true, true, true};
   uint64_t seed = 1;
 };
 
@@ -83,8 +84,14 @@ class Experts : public Controller {
 
   FeatureVector see(const Context& context) {
     if (context.replayed && std::all_of(context.replayed->begin(), context.replayed->end(), [](double v) { return std::isfinite(v); })) {
-      if (!replayed_) replayed_ = *context.replayed;
-      for (size_t a = 0; a < kChoosable; ++a) (*replayed_)[a] = ((*replayed_)[a] + (*context.replayed)[a]) / 2;
+      if (!replayed_) {
+        replayed_ = *context.replayed;
+        replayed_deviation_ = context.replayed_deviation.value_or(ArmCosts{});
+      }
+      for (size_t a = 0; a < kChoosable; ++a) {
+        (*replayed_)[a] = ((*replayed_)[a] + (*context.replayed)[a]) / 2;
+        replayed_deviation_[a] = (replayed_deviation_[a] + context.replayed_deviation.value_or(ArmCosts{})[a]) / 2;
+      }
     }
     FeatureVector out{};
     if (!model_) return out;
@@ -118,7 +125,8 @@ class Experts : public Controller {
     }
     if (replayed_) {
       out[kReplayed] = {.awake = true, .gain = *replayed_};
-      out[kReplayed].deviation.fill(o_.replay_deviation);
+      for (size_t a = 0; a < kChoosable; ++a)
+        out[kReplayed].deviation[a] = exact_sqrt(o_.replay_deviation * o_.replay_deviation + replayed_deviation_[a] * replayed_deviation_[a]);
       out[kReplayed].deviation[kDefaultArm] = 0;
     }
     // The bandit believes what the others predict until the cost says otherwise.
@@ -161,7 +169,7 @@ class Experts : public Controller {
       }
       gain[a] = heard * mean;
       deviation[a] = heard * exact_sqrt(squares);
-      if (-gain[a] > o_.rule.margin && -gain[a] > o_.rule.deviations * deviation[a] && -gain[a] > best) {
+      if (o_.allowed[a] && -gain[a] > o_.rule.margin && -gain[a] > o_.rule.deviations * deviation[a] && -gain[a] > best) {
         best = -gain[a];
         out.arm = arm;
       }
@@ -195,7 +203,7 @@ class Experts : public Controller {
     ArmCosts draw = table_.frequencies(belief);
     double kept = 0;
     for (size_t a = 0; a < kChoosable; ++a) {
-      if (belief.mean[a] - belief.mean[kDefaultArm] > o_.harm) draw[a] = 0;
+      if (!o_.allowed[a] || belief.mean[a] - belief.mean[kDefaultArm] > o_.harm) draw[a] = 0;
       kept += draw[a];
     }
     if (!(kept > 0)) return;
@@ -221,6 +229,7 @@ class Experts : public Controller {
   ThompsonTable table_;
   Prediction running_;
   std::optional<ArmCosts> replayed_;
+  ArmCosts replayed_deviation_{};
   std::array<std::optional<ArmId>, kExperts> advice_{};
   std::optional<ArmId> trial_;
   uint64_t draws_ = 0;
@@ -230,10 +239,13 @@ class Experts : public Controller {
 
 Result<std::unique_ptr<Controller>> make_experts(const ControllerSpec& spec) {
   if (auto allowed = spec.allow({"model", "deviations", "margin", "tau", "slope", "noise", "forget", "eta", "share", "explore", "harm",
-                                 "without", "change", "seed"});
+                                 "without", "change", "seed", "arms"});
       !allowed)
     return fail(allowed.error());
   ExpertsOptions o;
+  const auto arms_allowed = spec.choosable("arms");
+  if (!arms_allowed) return fail(arms_allowed.error());
+  o.allowed = *arms_allowed;
   std::optional<Model> model;
   if (const std::string path = spec.text("model", "none"); path != "none") {
     auto loaded = load_model(path);

@@ -13,6 +13,7 @@ namespace pointsman {
 
 namespace {
 
+constexpr double kNoJobHere = -1;  // no ln turnaround: those are of 50 us at least
 constexpr int64_t kMs = 1'000'000;
 constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
@@ -33,11 +34,14 @@ class ReplayMachine {
         stints_(stints),
         tasks_(replay.tasks_.size()),
         fired_(replay.bursts_.size(), kNever),
+        passed_on_(replay.bursts_.size(), kNoJob),
         cpus_(static_cast<size_t>(replay.options_.cpus)),
         stops_(cpus_.size(), kNever) {}
   virtual ~ReplayMachine() = default;
 
-  ReplayRun run() {
+  // Where asked for: each job's ln turnaround, at the burst that began it.
+  ReplayRun run(std::vector<double>* log_turnarounds) {
+    jobs_seen_ = log_turnarounds;
     int64_t first = kNever;
     for (size_t i = 0; i < tasks_.size(); ++i) {
       const Replay::Task& from = replay_.tasks_[i];
@@ -67,16 +71,17 @@ class ReplayMachine {
       }
     }
     out_.makespan_ns = now_ - first;
-    if (out_.episodes > 0) out_.mean_log_turnaround = (sum_ + exact_log(product_)) / out_.episodes;
+    if (out_.jobs > 0) out_.mean_log_turnaround = (sum_ + exact_log(product_)) / out_.jobs;
     return out_;
   }
 
  protected:
+  static constexpr uint32_t kNoJob = std::numeric_limits<uint32_t>::max();
   struct Task {
     uint32_t burst = 0;
     int64_t done = 0;          // of the burst
     uint32_t next_wake = 0;    // of its wakes
-    int64_t arrival = 0;       // of the episode
+    uint32_t job = kNoJob;     // that its episode belongs to
     int64_t next_arrival = 0;  // of the burst that it sleeps before
     int64_t attained = 0, usual = 0, weight = 100, start = 0;
     int64_t run_since_wake = 0;
@@ -157,7 +162,8 @@ class ReplayMachine {
   const ReplayOptions& options_;
   std::vector<ReplayStint>* stints_;
   std::vector<Task> tasks_;
-  std::vector<int64_t> fired_;  // when a waker woke the burst
+  std::vector<int64_t> fired_;       // when a waker woke the burst
+  std::vector<uint32_t> passed_on_;  // the job that it brought along
   std::vector<Cpu> cpus_;
   std::vector<int64_t> stops_;  // the next moment at which anything happens on a CPU by itself
   int64_t now_ = 0;
@@ -193,7 +199,7 @@ class ReplayMachine {
       const uint32_t next = b.wakes + tasks_[self].next_wake;
       if (next >= b.wakes_end || std::min(replay_.wakes_[next].after_ns, b.cpu_ns) > tasks_[self].done) break;
       ++tasks_[self].next_wake;
-      fire(replay_.wakes_[next].burst);
+      fire(replay_.wakes_[next].burst, tasks_[self].job);
       if (cpus_[cpu].task != static_cast<int>(self)) return;  // whom it woke took the CPU
     }
     Task& t = tasks_[self];
@@ -206,9 +212,14 @@ class ReplayMachine {
     }
   }
 
-  void fire(uint32_t burst) {
+  void fire(uint32_t burst, uint32_t job) {
     fired_[burst] = now_;
     const uint32_t task = replay_.task_of_[burst];
+    const bool forked = replay_.tasks_[task].newborn && burst == replay_.tasks_[task].first;
+    if (options_.wakers_share_jobs && replay_.bursts_[burst].nap_ns < 0 && !forked) {
+      passed_on_[burst] = job;
+      ++jobs_[job].open;
+    }
     if (tasks_[task].asleep && tasks_[task].burst == burst) wake(task, now_);
   }
 
@@ -240,7 +251,7 @@ class ReplayMachine {
     }
     // What it waits for is there already: it does not sleep at all.
     if (at <= now_) {
-      if (b.nap_ns < 0) t.arrival = arrival;
+      if (b.nap_ns < 0) episode_begins(t, arrival);
       if (cpus_[cpu].slice_at <= now_)
         slice_ends(cpu);
       else
@@ -255,20 +266,31 @@ class ReplayMachine {
     fill(cpu);
   }
 
+  void episode_begins(Task& t, int64_t arrival) {
+    t.job = passed_on_[t.burst];
+    if (t.job != kNoJob) return;
+    t.job = static_cast<uint32_t>(jobs_.size());
+    jobs_.push_back({arrival, 1, t.burst});
+  }
+
   void episode_ends(const Task& t) {
+    Job& job = jobs_[t.job];
+    if (--job.open > 0) return;
+    const auto turnaround = static_cast<double>(std::max(options_.floor_ns, now_ - job.arrival));
+    if (jobs_seen_ != nullptr) (*jobs_seen_)[job.root] = exact_log(turnaround);
     // One logarithm for many: of the product.
-    product_ *= static_cast<double>(std::max(options_.floor_ns, now_ - t.arrival));
+    product_ *= turnaround;
     if (product_ > 1e280) {
       sum_ += exact_log(product_);
       product_ = 1;
     }
-    ++out_.episodes;
+    ++out_.jobs;
   }
 
   void wake(size_t task, int64_t arrival) {
     Task& t = tasks_[task];
     t.asleep = false;
-    if (replay_.bursts_[t.burst].nap_ns < 0) t.arrival = arrival;
+    if (replay_.bursts_[t.burst].nap_ns < 0) episode_begins(t, arrival);
     t.awake = 0;
     t.run_since_wake = 0;
     t.returning = false;
@@ -282,6 +304,13 @@ class ReplayMachine {
     enqueue_woken(task);
   }
 
+  struct Job {
+    int64_t arrival = 0;
+    int open = 0;       // episodes that belong to it and have not ended
+    uint32_t root = 0;  // the burst that began it
+  };
+  std::vector<double>* jobs_seen_ = nullptr;
+  std::vector<Job> jobs_;
   std::priority_queue<Waking, std::vector<Waking>, std::greater<>> wakes_;
   ReplayRun out_;
   double sum_ = 0, product_ = 1;
@@ -626,7 +655,8 @@ Result<Replay> Replay::of(std::span<const RecordedBurst> recorded, const ReplayO
       const int64_t gap = r.wake_ns - recorded[recorded_as.back()].end_ns;
       if (gap < 0)
         return fail(ErrorCode::kCorrupt, "replay: bursts of task {} overlap at {} ns: the recording has holes", r.task, r.wake_ns);
-      if (gap <= options.nap_ns) burst.nap_ns = gap;
+      const bool one_job = options.newborn_is_one_job && out.tasks_.back().newborn;
+      if (gap <= options.nap_ns || one_job) burst.nap_ns = gap;
     }
     if (burst.nap_ns < 0) ++out.episodes_;
     out.bursts_.push_back(burst);
@@ -667,17 +697,45 @@ Result<Replay> Replay::of(std::span<const RecordedBurst> recorded, const ReplayO
   return out;
 }
 
-ReplayRun Replay::run(ArmId arm, std::vector<ReplayStint>* stints) const {
+ReplayRun Replay::run_jobs(ArmId arm, std::vector<ReplayStint>* stints, std::vector<double>* log_turnarounds) const {
   const int policy = arms()[static_cast<size_t>(arm)].policy;
-  if (policy < 0) return EevdfMachine(*this, stints).run();
-  return PortfolioMachine(*this, stints, policy).run();
+  if (policy < 0) return EevdfMachine(*this, stints).run(log_turnarounds);
+  return PortfolioMachine(*this, stints, policy).run(log_turnarounds);
 }
+
+ReplayRun Replay::run(ArmId arm, std::vector<ReplayStint>* stints) const { return run_jobs(arm, stints, nullptr); }
 
 ArmCosts Replay::costs() const {
   ArmCosts out{};
   for (ArmId arm = 0; arm < kChoosable; ++arm) out[static_cast<size_t>(arm)] = run(arm).mean_log_turnaround;
   const double reference = out[kDefaultArm];
   for (double& v : out) v -= reference;
+  return out;
+}
+
+Comparison Replay::compare() const {
+  Comparison out;
+  std::array<std::vector<double>, kChoosable> logs;
+  for (ArmId arm = 0; arm < kChoosable; ++arm) {
+    auto& of_arm = logs[static_cast<size_t>(arm)];
+    of_arm.assign(bursts_.size(), kNoJobHere);
+    out.jobs = run_jobs(arm, nullptr, &of_arm).jobs;
+  }
+  const auto& reference = logs[kDefaultArm];
+  for (size_t a = 0; a < kChoosable; ++a) {
+    if (a == kDefaultArm) continue;
+    double sum = 0, squares = 0;
+    int n = 0;
+    for (size_t b = 0; b < reference.size(); ++b) {
+      if (logs[a][b] == kNoJobHere || reference[b] == kNoJobHere) continue;
+      const double difference = logs[a][b] - reference[b];
+      sum += difference;
+      squares += difference * difference;
+      ++n;
+    }
+    if (n > 0) out.gain[a] = sum / n;
+    out.deviation[a] = n > 1 ? exact_sqrt(std::max(0.0, squares - sum * sum / n) / (static_cast<double>(n) * (n - 1))) : Comparison::kUnknown;
+  }
   return out;
 }
 

@@ -43,6 +43,12 @@ struct ReplayOptions {
   int64_t nap_ns = 2'000'000;   // a shorter sleep belongs to the episode
   int64_t floor_ns = 50'000;    // of a turnaround's logarithm
   bool edges = true;            // a recorded waker wakes in the replay too
+  // A process that was born in the recording is one job, from its fork to its last burst, and all its sleeps keep their length: who has just been started
+  // works its way through to an end. Older ones serve: each of their episodes is a job of its own.
+  bool newborn_is_one_job = true;
+  // Whom a thread wakes (not: forks) works on the waker's job, which ends with the last of them: a request that a server answers, an item that goes through a
+  // pipeline. Otherwise every wake-up would be a job, and what a make of fifty microseconds waits would weigh as much as what its compilers wait.
+  bool wakers_share_jobs = true;
 };
 
 // One stay of a task on a CPU.
@@ -52,9 +58,17 @@ struct ReplayStint {
   int64_t from_ns = 0, to_ns = 0;
 };
 struct ReplayRun {
-  double mean_log_turnaround = 0;
-  int episodes = 0;
+  double mean_log_turnaround = 0;  // of jobs
+  int jobs = 0;
   int64_t makespan_ns = 0;  // from the first wake-up to the last end
+};
+
+// Every arm against the default arm, job by job: few jobs, or jobs that disagree, are little to go by.
+struct Comparison {
+  ArmCosts gain{};       // ln ratio of turnarounds; negative: shorter
+  ArmCosts deviation{};  // of that mean; 0 of the default arm, kUnknown with fewer than two jobs
+  int jobs = 0;
+  static constexpr double kUnknown = 10;
 };
 
 class Replay {
@@ -65,6 +79,7 @@ class Replay {
   ReplayRun run(ArmId arm, std::vector<ReplayStint>* stints = nullptr) const;
   // All choosable arms.
   [[nodiscard]] ArmCosts costs() const;
+  [[nodiscard]] Comparison compare() const;
   [[nodiscard]] int episodes() const { return episodes_; }
   [[nodiscard]] int edges() const { return edges_; }  // wake-ups that follow a waker
 
@@ -94,6 +109,8 @@ class Replay {
   std::vector<Wake> wakes_{};
   std::vector<uint32_t> task_of_{};  // by burst
   int episodes_ = 0, edges_ = 0;
+
+  ReplayRun run_jobs(ArmId arm, std::vector<ReplayStint>* stints, std::vector<double>* log_turnarounds) const;
 
   friend class ReplayMachine;
 };

@@ -24,6 +24,13 @@ RecordedBurst burst(uint32_t task, int64_t wake_ms, int64_t end_ms, int64_t cpu_
           .newborn = true};
 }
 
+// Of a thread that was there before the recording began.
+RecordedBurst served(uint32_t task, int64_t wake_ms, int64_t end_ms, int64_t cpu_ms) {
+  RecordedBurst out = burst(task, wake_ms, end_ms, cpu_ms);
+  out.newborn = false;
+  return out;
+}
+
 std::vector<ReplayStint> schedule(const std::vector<RecordedBurst>& bursts, ArmId arm, const ReplayOptions& options = {}) {
   const auto replay = Replay::of(bursts, options);
   EXPECT_TRUE(replay) << (replay ? "" : replay.error().message);
@@ -51,7 +58,7 @@ TEST(Replay, AgeRunsEqualJobsOneAfterTheOther) {
   EXPECT_EQ(text(schedule(bursts, kAge, kOneCpu)), "1:0-30 3:30-60 2:60-90");
   const auto replay = Replay::of(bursts, kOneCpu);
   const ReplayRun run = replay->run(kAge);
-  EXPECT_EQ(run.episodes, 3);
+  EXPECT_EQ(run.jobs, 3);
   EXPECT_EQ(run.makespan_ns, 90 * kMs);
   EXPECT_NEAR(run.mean_log_turnaround, (std::log(30e6) + std::log(60e6) + std::log(90e6)) / 3, 1e-12);
 }
@@ -129,19 +136,19 @@ TEST(Replay, EevdfDoesNotInterruptASliceForAWakeUp) {
 
 TEST(Replay, NapsKeepTheirLengthLongSleepsTheirMoment) {
   // Task 1: 10 ms, a nap of 1 ms, 10 ms; task 2 sleeps until 200 ms. Under age both wait for 3, which is older.
-  std::vector<RecordedBurst> bursts{burst(3, 0, 50, 50), burst(1, 1, 11, 10), burst(1, 12, 22, 10), burst(2, 2, 5, 1),
-                                    burst(2, 200, 203, 3)};
+  std::vector<RecordedBurst> bursts{served(3, 0, 50, 50), served(1, 1, 11, 10), served(1, 12, 22, 10), served(2, 2, 5, 1),
+                                    served(2, 200, 203, 3)};
   EXPECT_EQ(text(schedule(bursts, kAge, kOneCpu)), "3:0-50 1:50-60 2:60-61 1:61-71 2:200-203");
   const auto replay = Replay::of(bursts, kOneCpu);
   EXPECT_EQ(replay->episodes(), 4);  // the nap ends none
   const ReplayRun run = replay->run(kAge);
-  EXPECT_EQ(run.episodes, 4);
+  EXPECT_EQ(run.jobs, 4);
   EXPECT_NEAR(run.mean_log_turnaround, (std::log(50e6) + std::log(70e6) + std::log(59e6) + std::log(3e6)) / 4, 1e-12);
 }
 
 TEST(Replay, ALateServersRequestArrivesWhenItArrived) {
   // Requests at 0, 10, 20 ms of 15 ms each: the second is 5 ms late when it begins, the third 10.
-  const std::vector<RecordedBurst> bursts{burst(1, 0, 5, 15), burst(1, 10, 15, 15), burst(1, 20, 25, 15)};
+  const std::vector<RecordedBurst> bursts{served(1, 0, 5, 15), served(1, 10, 15, 15), served(1, 20, 25, 15)};
   const auto replay = Replay::of(bursts, kOneCpu);
   ASSERT_TRUE(replay);
   EXPECT_NEAR(replay->run(kHyb).mean_log_turnaround, (std::log(15e6) + std::log(20e6) + std::log(25e6)) / 3, 1e-12);
@@ -163,6 +170,50 @@ TEST(Replay, AWakerWakesInTheReplayToo) {
   bursts[1].waker = 1;
   bursts[1].waker_ran_ns = 11 * kMs;
   EXPECT_EQ(Replay::of(bursts, two)->edges(), 0);
+}
+
+TEST(Replay, WhoIsBornInTheRecordingIsOneJob) {
+  // A compiler that reads a file for 20 ms in the middle, beside another that has the CPU all the time: its read begins when its first half is done, and what it
+  // took is counted once.
+  std::vector<RecordedBurst> bursts{burst(1, 0, 50, 50), burst(2, 1, 11, 10), burst(2, 31, 41, 10)};
+  const auto replay = Replay::of(bursts, kOneCpu);
+  ASSERT_TRUE(replay);
+  EXPECT_EQ(text(schedule(bursts, kAge, kOneCpu)), "1:0-50 2:50-60 2:80-90");
+  EXPECT_EQ(replay->run(kAge).jobs, 2);
+  EXPECT_NEAR(replay->run(kAge).mean_log_turnaround, (std::log(50e6) + std::log(89e6)) / 2, 1e-12);
+  EXPECT_EQ(text(schedule(bursts, kAge, {.cpus = 1, .newborn_is_one_job = false})), "1:0-50 2:50-70") << "a server's request would have come meanwhile";
+}
+
+TEST(Replay, WhoIsWokenWorksOnTheWakersJob) {
+  // A client (1) asks a server (2) at 0 and 50 ms; a hog (3) is older than both.
+  std::vector<RecordedBurst> bursts{served(1, 0, 2, 2), served(2, 2, 6, 4), served(1, 50, 52, 2), served(2, 52, 56, 4), served(3, 0, 20, 20)};
+  bursts[1].waker = bursts[3].waker = 1;
+  bursts[1].waker_ran_ns = bursts[3].waker_ran_ns = 2 * kMs;
+  for (RecordedBurst& b : bursts) b.process_start_ns = -static_cast<int64_t>(b.task) * kMs;
+  const auto replay = Replay::of(bursts, kOneCpu);
+  ASSERT_TRUE(replay) << replay.error().message;
+  EXPECT_EQ(replay->edges(), 2);
+  EXPECT_EQ(text(schedule(bursts, kAge, kOneCpu)), "3:0-20 1:20-22 2:22-26 1:50-52 2:52-56");
+  const ReplayRun run = replay->run(kAge);
+  EXPECT_EQ(run.jobs, 3);
+  EXPECT_NEAR(run.mean_log_turnaround, (std::log(20e6) + std::log(26e6) + std::log(6e6)) / 3, 1e-12);
+  EXPECT_EQ(Replay::of(bursts, {.cpus = 1, .wakers_share_jobs = false})->run(kAge).jobs, 5);
+}
+
+TEST(Replay, FewJobsOrJobsThatDisagreeAreLittleToGoBy) {
+  // One long job and one short: las helps one and hurts the other.
+  const auto two = Replay::of(std::vector<RecordedBurst>{burst(1, 0, 40, 30), burst(2, 1, 40, 10)}, kOneCpu)->compare();
+  EXPECT_EQ(two.jobs, 2);
+  EXPECT_EQ(two.gain[kHyb], 0);
+  EXPECT_EQ(two.deviation[kHyb], 0);
+  const auto one = Replay::of(std::vector<RecordedBurst>{burst(1, 0, 40, 30)}, kOneCpu)->compare();
+  EXPECT_EQ(one.deviation[kLas], Comparison::kUnknown);
+  // By hand: the mean of the differences of logarithms, and the deviation of that mean.
+  const auto replay = Replay::of(std::vector<RecordedBurst>{burst(1, 0, 100, 40), burst(2, 1, 100, 20), burst(3, 2, 100, 12)}, kOneCpu);
+  const Comparison c = replay->compare();
+  const auto costs = replay->costs();
+  for (size_t a = 0; a < kChoosable; ++a) EXPECT_NEAR(c.gain[a], costs[a], 1e-12);
+  EXPECT_GT(c.deviation[kSjf] + c.deviation[kLas] + c.deviation[kAge], 0);
 }
 
 TEST(Replay, ABarrierHoldsUnderEveryArm) {
@@ -243,7 +294,8 @@ TEST(Replay, EveryArmRunsAllTheWorkWithoutIdlingAndInOrder) {
     for (ArmId arm = 0; arm < kChoosable; ++arm) {
       std::vector<ReplayStint> stints;
       const ReplayRun run = replay->run(arm, &stints);
-      EXPECT_EQ(run.episodes, replay->episodes());
+      EXPECT_LE(run.jobs, replay->episodes());
+      EXPECT_GT(run.jobs, 0);
       std::map<uint32_t, int64_t> ran;
       std::map<int, int64_t> free_at;
       std::map<uint32_t, int64_t> task_free_at;

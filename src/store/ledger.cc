@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -12,7 +13,7 @@ namespace pointsman {
 namespace {
 
 constexpr int kApplicationId = 0x504D4C47;  // "PMLG"
-constexpr int kVersion = 1;
+constexpr int kVersion = 2, kOldestVersion = 1;  // 1 had no reasons
 
 constexpr const char* kSchema = R"sql(
 CREATE TABLE runs(
@@ -42,6 +43,14 @@ CREATE TABLE swaps(
   at_ns INTEGER NOT NULL, from_arm TEXT NOT NULL, to_arm TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL,
   call_ns INTEGER NOT NULL, attach_ns INTEGER NOT NULL, detach_ns INTEGER NOT NULL, first_dispatch_ns INTEGER NOT NULL,
   all_cpus_ns INTEGER NOT NULL, longest_wait_ns INTEGER NOT NULL, moved INTEGER NOT NULL,
+  PRIMARY KEY(run, seq)) WITHOUT ROWID;
+)sql";
+
+// What a decision was made from beyond the window; only where there is anything.
+constexpr const char* kReasons = R"sql(
+CREATE TABLE IF NOT EXISTS reasons(
+  run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, seq INTEGER NOT NULL,
+  live_cost REAL, replayed BLOB NOT NULL, votes TEXT NOT NULL,  -- float64, little-endian, by choosable arm
   PRIMARY KEY(run, seq)) WITHOUT ROWID;
 )sql";
 
@@ -188,8 +197,8 @@ Result<Ledger> Ledger::open(const std::string& path, const LedgerOptions& option
     return fail(ErrorCode::kInvalidArgument, "ledger {}: an SQLite file, but not a ledger of ours", path);
   auto version = pragma("user_version");
   if (!version) return fail(version.error());
-  if (*application == kApplicationId && *version != kVersion)
-    return fail(ErrorCode::kUnsupported, "ledger {}: version {}, this build reads version {}", path, *version, kVersion);
+  if (*application == kApplicationId && (*version < kOldestVersion || *version > kVersion))
+    return fail(ErrorCode::kUnsupported, "ledger {}: version {}, this build reads versions {} to {}", path, *version, kOldestVersion, kVersion);
   if (*objects > 0) {
     Statement s(raw, "PRAGMA quick_check(1)");
     const int step = s.step();
@@ -216,8 +225,15 @@ Result<Ledger> Ledger::open(const std::string& path, const LedgerOptions& option
       Statement again(raw, "SELECT count(*) FROM sqlite_master");
       if (again.step() != SQLITE_ROW) return ledger.failure("create");
       if (again.whole() > 0) return Unit{};
-      const std::string all = fmt::format("{}PRAGMA application_id={};PRAGMA user_version={};", kSchema, kApplicationId, kVersion);
+      const std::string all = fmt::format("{}{}PRAGMA application_id={};PRAGMA user_version={};", kSchema, kReasons, kApplicationId, kVersion);
       if (sqlite3_exec(raw, all.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return ledger.failure("create");
+      return Unit{};
+    });
+    if (!made) return fail(made.error());
+  } else if (*version < kVersion && options.access != LedgerOptions::Access::kRead) {
+    auto made = ledger.in_transaction([&]() -> Result<Unit> {
+      const std::string all = fmt::format("{}PRAGMA user_version={};", kReasons, kVersion);
+      if (sqlite3_exec(raw, all.c_str(), nullptr, nullptr, nullptr) != SQLITE_OK) return ledger.failure("bring up to date");
       return Unit{};
     });
     if (!made) return fail(made.error());
@@ -321,6 +337,14 @@ Result<Unit> Ledger::insert(const LedgerRun& run) {
     decisions.bind(d.predicted).bind(d.deviation);
     if (!decisions.done()) return failure("append decisions");
     decisions.reset();
+  }
+  Statement reasons(db, "INSERT INTO reasons VALUES(?,?,?,?,?)");
+  for (size_t i = 0; i < run.decisions.size(); ++i) {
+    const LedgerDecision& d = run.decisions[i];
+    if (std::isnan(d.live_cost) && d.replayed.empty() && d.votes.empty()) continue;
+    reasons.bind(id).bind(uint64_t{i}).bind(d.live_cost).bind(d.replayed).bind(d.votes);
+    if (!reasons.done()) return failure("append reasons");
+    reasons.reset();
   }
   Statement swaps(db, "INSERT INTO swaps VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
   for (size_t i = 0; i < run.swaps.size(); ++i) {
@@ -430,6 +454,17 @@ Result<std::vector<LedgerRun>> Ledger::read(const RunFilter& filter) {
                   d.deviation = r.numbers<double>();
                   run.decisions.push_back(std::move(d));
                 });
+  // A ledger of version 1 that is only read has none.
+  const bool has_reasons = Statement(db_.get(), "SELECT 1 FROM sqlite_master WHERE name='reasons'").step() == SQLITE_ROW;
+  if (read && filter.decisions && has_reasons)
+    read = rows("SELECT seq, live_cost, replayed, votes FROM reasons WHERE run=? ORDER BY seq", [](Statement& r, LedgerRun& run) {
+      const int64_t seq = r.whole();
+      if (seq < 0 || static_cast<size_t>(seq) >= run.decisions.size()) return;
+      LedgerDecision& d = run.decisions[static_cast<size_t>(seq)];
+      d.live_cost = r.real();
+      d.replayed = r.numbers<double>();
+      d.votes = r.text();
+    });
   if (read && filter.swaps)
     read = rows(
         "SELECT at_ns, from_arm, to_arm, outcome, detail, call_ns, attach_ns, detach_ns, first_dispatch_ns, all_cpus_ns, longest_wait_ns, "

@@ -62,7 +62,10 @@ LedgerRun sample_run(uint64_t seed, const std::string& controller = "las", int w
                              .why = "it's \"so\"",
                              .held_back = "dwell",
                              .predicted = {.1, -.2},
-                             .deviation = {}});
+                             .deviation = {},
+                             .live_cost = 14.25,
+                             .replayed = {0, .5},
+                             .votes = "[]"});
   }
   run.swaps.push_back({.at_ns = 5,
                        .from = "hyb",
@@ -135,6 +138,9 @@ TEST_F(LedgerTest, WhatGoesInComesOut) {
   EXPECT_EQ(out.decisions[0].why, "it's \"so\"");
   EXPECT_EQ(out.decisions[0].predicted, (std::vector<double>{.1, -.2}));
   EXPECT_TRUE(out.decisions[0].deviation.empty());
+  EXPECT_EQ(out.decisions[0].live_cost, 14.25);
+  EXPECT_EQ(out.decisions[0].replayed, (std::vector<double>{0, .5}));
+  EXPECT_EQ(out.decisions[0].votes, "[]");
   ASSERT_EQ(out.swaps.size(), 1u);
   EXPECT_EQ(out.swaps[0].detail, "runnable task stall");
   EXPECT_EQ(out.swaps[0].call_ns, 300'000);
@@ -292,7 +298,7 @@ TEST_F(LedgerTest, RefusesANewerVersion) {
   ASSERT_EQ(sqlite3_exec(other, "PRAGMA user_version=7", nullptr, nullptr, nullptr), SQLITE_OK);
   sqlite3_close(other);
   EXPECT_EQ(refusal().code, ErrorCode::kUnsupported);
-  EXPECT_EQ(refusal().message, "ledger " + path_ + ": version 7, this build reads version 1");
+  EXPECT_EQ(refusal().message, "ledger " + path_ + ": version 7, this build reads versions 1 to 2");
 }
 
 TEST_F(LedgerTest, RefusesADamagedOne) {

@@ -2,8 +2,8 @@
 // times in ns.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -39,19 +39,15 @@ struct LedgerWindow {
   std::vector<float> features{};  // after LedgerRun::features_schema
 };
 
-// What one of several experts said.
-struct LedgerVote {
-  std::string expert{};
-  double weight = 0;                             // of all that were awake
-  std::array<double, 6> gain{}, deviation{};
-};
-
 struct LedgerDecision {
   int64_t at_ns = 0;
   std::string arm{}, taken{};  // what the controller wanted; what the machine was asked for
   double propensity = 1;
   std::string why{}, held_back{};
   std::vector<double> predicted{}, deviation{};  // of each choosable arm; empty where the controller does not predict
+  double live_cost = std::numeric_limits<double>::quiet_NaN();  // that it was told of; NaN: none
+  std::vector<double> replayed{};                               // that it was told of, each choosable arm's; empty: none
+  std::string votes{};                                          // JSON, what each expert said (learn/votes.h); empty: it asks none
 };
 
 struct LedgerSwap {
