@@ -17,3 +17,9 @@ target_link_libraries(pointsman_libbpf INTERFACE ${bpf_archive} elf z)
 
 add_library(pointsman_sqlite INTERFACE)
 target_link_libraries(pointsman_sqlite INTERFACE sqlite3 m)
+
+# Headers only. Beast for the experiment server; it wants 1.81, which Debian 12 has beside its default 1.74.
+find_package(Boost 1.81 REQUIRED)
+add_library(pointsman_boost INTERFACE)
+target_link_libraries(pointsman_boost INTERFACE Boost::headers)
+target_compile_definitions(pointsman_boost INTERFACE BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_BOOST_REGEX)

@@ -1,7 +1,4 @@
 // pointsman run: the agent on this machine.
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -14,7 +11,7 @@
 #include "agent/config.h"
 #include "agent/ledger_recorder.h"
 #include "agent/metrics_sensor.h"
-#include "base/hash.h"
+#include "base/file_hash.h"
 #include "base/unique_fd.h"
 #include "cli/arm_file.h"
 #include "cli/model_option.h"
@@ -148,23 +145,10 @@ class Both : public Recorder {
   Recorder* other_;
 };
 
-// Mapped, not read: a copy of the binary on the heap would stay with the agent for good.
-Result<std::string> hash_of_this_binary() {
-  const UniqueFd file(::open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
-  struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0) return fail_errno("/proc/self/exe");
-  const auto size = static_cast<size_t>(status.st_size);
-  void* bytes = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
-  if (bytes == MAP_FAILED) return fail_errno("map /proc/self/exe");
-  std::string hash = Hash64{}.add({static_cast<const char*>(bytes), size}).hex();
-  ::munmap(bytes, size);
-  return hash;
-}
-
 Result<std::unique_ptr<LedgerRecorder>> open_ledger_recorder(const Config& config, const std::string& controller, SchedulerHost& host, int64_t start_ns) {
   utsname system{};
   ::uname(&system);
-  auto binary = hash_of_this_binary();
+  auto binary = hash_of_file("/proc/self/exe");
   if (!binary) return fail(binary.error());
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);

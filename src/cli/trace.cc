@@ -24,6 +24,7 @@
 #include "report/perfetto.h"
 #include "report/process_table.h"
 #include "store/ledger.h"
+#include "report/traced_rows.h"
 
 namespace pointsman {
 
@@ -42,45 +43,6 @@ struct Options {
 
 volatile std::sig_atomic_t interrupted = 0;
 void on_signal(int) { interrupted = 1; }
-
-report::ProcessRow row_of(const TracedProcess& process) {
-  const pm_process& p = process.sums;
-  const auto seconds = [](uint64_t ns) { return static_cast<double>(ns) / 1e9; };
-  report::ProcessRow row{.pid = process.pid, .parent = static_cast<int64_t>(p.parent), .command = process.command};
-  row.arrival_s = seconds(p.arrival_ns);
-  if (p.first_cpu_ns != 0) row.first_cpu_s = seconds(p.first_cpu_ns);
-  row.cpu_s = seconds(p.cpu_ns);
-  row.run_delay_s = seconds(p.wait_ns);
-  row.voluntary = p.voluntary;
-  row.involuntary = p.involuntary;
-  row.threads = p.threads;
-  if (p.completion_ns != 0) {
-    row.completion_s = seconds(p.completion_ns);
-    row.exit_code = (p.exit_code & 0x7f) != 0 ? 128 + (p.exit_code & 0x7f) : p.exit_code >> 8 & 0xff;
-  }
-  return row;
-}
-
-int64_t boot_offset_ns() {
-  timespec boot{}, monotonic{};
-  ::clock_gettime(CLOCK_BOOTTIME, &boot);
-  ::clock_gettime(CLOCK_MONOTONIC, &monotonic);
-  return (boot.tv_sec - monotonic.tv_sec) * kSecond + boot.tv_nsec - monotonic.tv_nsec;
-}
-
-std::string_view name_of(const char (&comm)[PM_COMM]) { return {comm, ::strnlen(comm, PM_COMM)}; }
-
-void add(report::PerfettoFile& file, const pm_event& e) {
-  const report::PerfettoFile::Task before{.tid = e.prev, .tgid = static_cast<int32_t>(e.prev_tgid), .priority = e.prev_prio, .name = name_of(e.prev_comm)};
-  const report::PerfettoFile::Task after{.tid = e.next, .tgid = static_cast<int32_t>(e.next_tgid), .priority = e.next_prio, .name = name_of(e.next_comm)};
-  const auto at_ns = static_cast<int64_t>(e.at_ns);
-  if (e.kind == PM_SWITCH) {
-    file.add(report::PerfettoFile::Switch{
-        .at_ns = at_ns, .cpu = e.cpu, .from = before, .to = after, .state = e.prev_state & ~PM_PREEMPTED, .preempted = (e.prev_state & PM_PREEMPTED) != 0});
-  } else {
-    file.add(report::PerfettoFile::Wake{.at_ns = at_ns, .cpu = e.cpu, .target = e.target, .by = before, .woken = after, .newborn = e.kind == PM_NEW});
-  }
-}
 
 // What stands beside the lanes: which scheduler was in charge, and how the machine was doing.
 class Tracks {
@@ -207,7 +169,7 @@ Result<Unit> trace_from(const Options& options) {
     if (!file) return fail(file.error());
     perfetto.emplace(std::move(*file));
   }
-  report::PerfText text(perfetto ? report::PerfText::OnEvent([&](const report::PerfEvent& e) { add(*perfetto, e); }) : nullptr);
+  report::PerfText text(perfetto ? report::PerfText::OnEvent([&](const report::PerfEvent& e) { report::add(*perfetto, e); }) : nullptr);
   const bool standard_input = options.from == "-";
   UniqueFd opened(standard_input ? -1 : ::open(options.from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!standard_input && !opened) return fail_errno(options.from);
@@ -302,7 +264,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
   }
   std::optional<report::PerfettoFile> perfetto;
   if (!options.perfetto.empty()) {
-    auto file = report::PerfettoFile::open(options.perfetto, boot_offset_ns());
+    auto file = report::PerfettoFile::open(options.perfetto, report::boot_offset_ns());
     if (!file) return fail(file.error());
     perfetto.emplace(std::move(*file));
   }
@@ -334,7 +296,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
   std::vector<TracedProcess> processes;
   const auto take = [&](bool all) -> Result<Unit> {
     if (perfetto) {
-      if (auto read = tracer->read_events([&](const pm_event& e) { add(*perfetto, e); }); !read) return read;
+      if (auto read = tracer->read_events([&](const pm_event& e) { report::add(*perfetto, e); }); !read) return read;
     }
     return tracer->drain(processes, {.all = all});
   };
@@ -371,7 +333,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
   for (const TracedProcess& process : processes) {
     if (process.pid == ::getpid()) continue;
     if (perfetto) perfetto->add_process(process.pid, static_cast<int32_t>(process.sums.parent), process.command);
-    report::ProcessRow row = row_of(process);
+    report::ProcessRow row = report::row_of(process);
     if (std::all_of(wanted->filters.begin(), wanted->filters.end(), [&](const report::ProcessFilter& f) { return f.passes(row); })) rows.push_back(std::move(row));
   }
   std::string written;

@@ -17,8 +17,8 @@ namespace pointsman {
 
 namespace {
 
-constexpr const char* kVersion = "0.1.0";
-const std::map<std::string, const char*> kGroups = {{"lab", "The exact lab: real kernels in a virtual machine, the same bits for the same seed"}};
+const std::map<std::string, const char*> kGroups = {{"lab", "The exact lab: real kernels in a virtual machine, the same bits for the same seed"},
+                                                    {"experiment", "A client of an experiment server (pointsman serve)"}};
 
 std::vector<const CLI::App*> children(const CLI::App& app) {
   return app.get_subcommands([](const CLI::App*) { return true; });

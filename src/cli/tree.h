@@ -9,6 +9,8 @@
 
 namespace pointsman {
 
+inline constexpr const char* kVersion = "0.1.0";
+
 std::unique_ptr<CLI::App> make_tree(int& exit_code);
 // What to say when these words name no verb: which it could have been, or that one is missing; empty when they name one.
 std::string unknown_verb(const CLI::App& app, std::span<char* const> words);

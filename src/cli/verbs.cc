@@ -10,6 +10,10 @@ void add_demo(CLI::App& app, int& exit_code);
 void add_doctor(CLI::App& app, int& exit_code);
 void add_evaluate(CLI::App& app, int& exit_code);
 void add_explain(CLI::App& app, int& exit_code);
+void add_experiment_cancel(CLI::App& app, int& exit_code);
+void add_experiment_list(CLI::App& app, int& exit_code);
+void add_experiment_run(CLI::App& app, int& exit_code);
+void add_experiment_show(CLI::App& app, int& exit_code);
 void add_families(CLI::App& app, int& exit_code);
 void add_lab_episode(CLI::App& app, int& exit_code);
 void add_lab_matrix(CLI::App& app, int& exit_code);
@@ -22,6 +26,7 @@ void add_man(CLI::App& app, int& exit_code);
 void add_metrics(CLI::App& app, int& exit_code);
 void add_pin(CLI::App& app, int& exit_code);
 void add_run(CLI::App& app, int& exit_code);
+void add_serve(CLI::App& app, int& exit_code);
 void add_stress_set(CLI::App& app, int& exit_code);
 void add_trace(CLI::App& app, int& exit_code);
 void add_train(CLI::App& app, int& exit_code);
@@ -40,6 +45,11 @@ constexpr std::array kVerbs = {
     Verb{"trace", "Every process: arrival, first run, completion, CPU time", add_trace},
     Verb{"variability", "What tables of measurements can show, and what is wrong with them", add_variability},
     Verb{"stress-set", "Draw a set of stress-ng's stressors by seed", add_stress_set},
+    Verb{"serve", "The experiment server: runs workloads under arms for clients", add_serve},
+    Verb{"experiment run", "Have a server run a workload under one or more arms", add_experiment_run},
+    Verb{"experiment list", "List a server's experiments", add_experiment_list},
+    Verb{"experiment show", "Show what came out of an experiment", add_experiment_show},
+    Verb{"experiment cancel", "Cancel an experiment", add_experiment_cancel},
     Verb{"arms", "List the arms and the controllers", add_arms},
     Verb{"lab families", "List the families of workloads and their parameters", add_families},
     Verb{"lab matrix", "Run every family and seed under every arm", add_lab_matrix},
