@@ -20,7 +20,7 @@ struct OfferedWorkload {
   std::string name{}, about{};
   Kind kind = Kind::kFamily;
   double seconds = 0;              // as long as arrivals go on, unless the client says otherwise; scenarios are as long as they are
-  const Family* family = nullptr;  // of kFamily
+  const Family* family = nullptr;  // of kFamily with a name of its own: it has parameters
   Scenario scenario{};             // of kScenario
 };
 const char* name_of(OfferedWorkload::Kind kind);

@@ -120,6 +120,7 @@ TEST_F(ParseExperiment, RandomFamiliesAreWorkloads) {
   auto plan = plan_of(spec->workload, catalogue_, 1, 4);
   ASSERT_TRUE(plan) << plan.error().message;
   EXPECT_GT(plan->jobs.size(), 0u);
+  refuse(R"({"workload": {"name": "random:7", "parameters": {"load_factor": 1}}, "arm": "las"})", ErrorCode::kInvalidArgument, "workload.parameters: random:7 has none");
   refuse(R"({"workload": "random:", "arm": "las"})", ErrorCode::kNotFound, "workload: there is no 'random:'");
   refuse(R"({"workload": "random:x", "arm": "las"})", ErrorCode::kNotFound, "workload: there is no 'random:x'");
 }
