@@ -75,11 +75,13 @@ Result<Desk::Submitted> Desk::submit(const ExperimentSpec& spec, const std::stri
   auto count = store_.count();
   if (!count) return fail(count.error());
   if (*count >= options_.most) return fail(ErrorCode::kIo, "this server keeps {} experiments and has them; start it with a new ledger", options_.most);
-  auto added = store_.add(text, idempotency_key, options_.now_ms());
+  auto added = store_.add({.spec = text, .idempotency_key = idempotency_key, .starts = starts_now}, options_.now_ms());
   if (!added) return fail(added.error());
   ++counts_.submitted;
-  tell(*added);
-  go_on();
+  if (starts_now)
+    begin(*added);
+  else
+    tell(*added);
   auto now = store_.find(added->id);
   if (!now) return fail(now.error());
   return Submitted{.experiment = std::move(*now)};
@@ -119,9 +121,13 @@ void Desk::go_on() {
   if (auto started = store_.start(id, options_.now_ms()); !started) return log_warning("{}", started.error().message);
   auto experiment = store_.find(id);
   if (!experiment) return log_warning("{}", experiment.error().message);
-  running_ = Running{.experiment = *experiment};
+  begin(std::move(*experiment));
+}
+
+void Desk::begin(StoredExperiment experiment) {
   // Stored by an earlier server, maybe with more arms or another backend.
-  auto spec = experiment_from_json(json::parse(experiment->spec, nullptr, false));
+  auto spec = experiment_from_json(json::parse(experiment.spec, nullptr, false));
+  running_ = Running{.experiment = std::move(experiment)};
   if (!spec) return end({.state = "failed", .error_code = name_of(spec.error().code), .error = spec.error().message});
   running_->spec = std::move(*spec);
   const RigArm* arm = worker_.info()->find(running_->spec.arm);
@@ -147,21 +153,29 @@ void Desk::take(Result<RepeatResult> result) {
     if (r.cancelled) return end({.state = "cancelled"});
     return end({.state = "failed", .error_code = name_of(result.error().code), .error = result.error().message});
   }
-  if (auto kept = store_.add_repeat(r.experiment.id, result->costs, result->result); !kept)
+  const bool is_last = r.experiment.repeats_done + 1 >= r.spec.repeats;
+  std::optional<ExperimentStore::End> how;
+  if (is_last) how = ExperimentStore::End{.state = "done"};
+  const std::string costs = std::move(result->costs);
+  if (auto kept = store_.add_repeat(r.experiment.id, {.costs = costs, .result = std::move(result->result)}, how, options_.now_ms()); !kept)
     return end({.state = "failed", .error_code = name_of(kept.error().code), .error = kept.error().message});
   ++counts_.repeats;
   const int repeat = r.experiment.repeats_done++;
   events_.publish({.experiment = r.experiment.id, .name = "repeat",
-                   .data = fmt::format("{{\"id\":{},\"repeat\":{},\"repeats\":{},\"costs\":{}}}", r.experiment.id, repeat, r.spec.repeats, result->costs)});
-  if (r.cancelled && r.experiment.repeats_done < r.spec.repeats) return end({.state = "cancelled"});
-  if (r.experiment.repeats_done >= r.spec.repeats) return end({.state = "done"});
+                   .data = fmt::format("{{\"id\":{},\"repeat\":{},\"repeats\":{},\"costs\":{}}}", r.experiment.id, repeat, r.spec.repeats, costs)});
+  if (is_last) return ended(*how);
+  if (r.cancelled) return end({.state = "cancelled"});
   run_repeat();
 }
 
 void Desk::end(const ExperimentStore::End& how) {
+  if (auto kept = store_.end(running_->experiment.id, how, options_.now_ms()); !kept) log_warning("{}", kept.error().message);
+  ended(how);
+}
+
+void Desk::ended(const ExperimentStore::End& how) {
   const int64_t id = running_->experiment.id;
   running_.reset();
-  if (auto ended = store_.end(id, how, options_.now_ms()); !ended) log_warning("{}", ended.error().message);
   ++counts_.ended[how.state];
   if (auto experiment = store_.find(id)) tell(*experiment);
   go_on();

@@ -62,9 +62,11 @@ class Desk {
     bool cancelled = false;
   };
   void go_on();
+  void begin(StoredExperiment experiment);
   void run_repeat();
   void take(Result<RepeatResult> result);
   void end(const ExperimentStore::End& how);
+  void ended(const ExperimentStore::End& how);
   void tell(const StoredExperiment& experiment);
 
   ExperimentStore& store_;

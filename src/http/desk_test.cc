@@ -63,7 +63,7 @@ TEST_F(DeskTest, RunsOneAtATimeInOrder) {
   EXPECT_EQ(state(1), "done");
   EXPECT_EQ(state(2), "running");
   worker_.finish();
-  EXPECT_THAT(told_, ElementsAre("1 experiment queued", "1 experiment running", "2 experiment queued", "1 repeat ", "1 experiment done", "2 experiment running", "2 repeat ", "2 experiment done"));
+  EXPECT_THAT(told_, ElementsAre("1 experiment running", "2 experiment queued", "1 repeat ", "1 experiment done", "2 experiment running", "2 repeat ", "2 experiment done"));
 }
 
 TEST_F(DeskTest, RunsEveryRepeat) {

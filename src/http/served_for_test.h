@@ -141,4 +141,15 @@ inline std::string read_until(int fd, std::string_view text) {
   return out;
 }
 
+// One whole answer of a connection that goes on; its length is in its header.
+inline std::string read_answer(int fd) {
+  std::string out;
+  char c = 0;
+  while (!out.ends_with("\r\n\r\n") && ::recv(fd, &c, 1, 0) == 1) out += c;
+  const size_t at = out.find("Content-Length: ");
+  const size_t length = at == std::string::npos ? 0 : std::stoul(out.substr(at + 16));
+  for (size_t i = 0; i < length && ::recv(fd, &c, 1, 0) == 1; ++i) out += c;
+  return out;
+}
+
 }  // namespace pointsman

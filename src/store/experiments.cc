@@ -76,11 +76,11 @@ Result<ExperimentStore> ExperimentStore::open(const std::string& path, const Led
   return store;
 }
 
-Result<StoredExperiment> ExperimentStore::add(const std::string& spec, const std::string& idempotency_key, int64_t now_ms) {
+Result<StoredExperiment> ExperimentStore::add(const Added& added, int64_t now_ms) {
   int64_t id = 0;
   {
-    Statement s(db_.get(), "INSERT INTO experiments(state, spec, idempotency_key, created_ms) VALUES('queued', ?, nullif(?, ''), ?)");
-    s.bind(spec).bind(idempotency_key).bind(now_ms);
+    Statement s(db_.get(), "INSERT INTO experiments(state, spec, idempotency_key, created_ms, started_ms) VALUES(?, ?, nullif(?, ''), ?, ?)");
+    s.bind(std::string(added.starts ? "running" : "queued")).bind(added.spec).bind(added.idempotency_key).bind(now_ms).bind(added.starts ? now_ms : int64_t{0});
     if (!s.done()) return failure("queue an experiment");
     id = sqlite3_last_insert_rowid(db_.get());
   }
@@ -99,17 +99,17 @@ Result<Unit> ExperimentStore::start(int64_t id, int64_t now_ms) {
   return change("start", id);
 }
 
-Result<Unit> ExperimentStore::add_repeat(int64_t id, const std::string& costs, const std::string& result) {
+Result<Unit> ExperimentStore::add_repeat(int64_t id, const Repeat& repeat, const std::optional<End>& how, int64_t now_ms) {
   if (auto begun = run("BEGIN IMMEDIATE", "begin"); !begun) return begun;
   auto kept = [&]() -> Result<Unit> {
     Statement s(db_.get(), "INSERT INTO experiment_repeats SELECT id, repeats_done, ?2, ?3 FROM experiments WHERE id=?1 AND state='running'");
-    s.bind(id).bind(costs).bind(result);
+    s.bind(id).bind(repeat.costs).bind(repeat.result);
     if (!s.done()) return failure("keep a result");
     if (auto there = change("keep a result", id); !there) return there;
     Statement counted(db_.get(), "UPDATE experiments SET repeats_done=repeats_done+1 WHERE id=?");
     counted.bind(id);
     if (!counted.done()) return failure("keep a result");
-    return Unit{};
+    return how ? end(id, *how, now_ms) : Result<Unit>(Unit{});
   }();
   if (kept) kept = run("COMMIT", "commit");
   // A full disk may have rolled back by itself.

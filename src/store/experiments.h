@@ -31,14 +31,22 @@ class ExperimentStore {
   // Makes the file and the tables when they are not there.
   static Result<ExperimentStore> open(const std::string& path, const LedgerOptions& options = {});
 
-  // Queued. Errors besides: kInvalidArgument (the key is taken).
-  Result<StoredExperiment> add(const std::string& spec, const std::string& idempotency_key, int64_t now_ms);
+  // Queued; or, when it starts at once, running. Errors besides: kInvalidArgument (the key is taken).
+  struct Added {
+    std::string spec{}, idempotency_key{};
+    bool starts = false;
+  };
+  Result<StoredExperiment> add(const Added& added, int64_t now_ms);
   Result<Unit> start(int64_t id, int64_t now_ms);
   // Both are JSON objects; `costs` is small: what summaries need. The repeats of an experiment are stored in order.
-  Result<Unit> add_repeat(int64_t id, const std::string& costs, const std::string& result);
+  // The last one may end its experiment in the same step.
+  struct Repeat {
+    std::string costs{}, result{};
+  };
   struct End {
     std::string state{}, error_code{}, error{};
   };
+  Result<Unit> add_repeat(int64_t id, const Repeat& repeat, const std::optional<End>& end, int64_t now_ms);
   Result<Unit> end(int64_t id, const End& end, int64_t now_ms);
   // What was running when the last process ended is aborted now. Returns how many.
   Result<int> abort_running(const std::string& why, int64_t now_ms);
@@ -52,9 +60,6 @@ class ExperimentStore {
   };
   Result<std::vector<StoredExperiment>> list(const Page& page);  // newest first
   Result<std::vector<int64_t>> queued();                         // in order of arrival
-  struct Repeat {
-    std::string costs{}, result{};
-  };
   Result<std::vector<Repeat>> repeats(int64_t id);
   Result<int64_t> count();
 

@@ -27,15 +27,15 @@ class Experiments : public testing::Test {
 
 TEST_F(Experiments, GoThroughTheirStates) {
   ExperimentStore store = open();
-  auto added = store.add("{\"arm\":\"las\"}", "", 1000);
+  auto added = store.add({.spec = "{\"arm\":\"las\"}", .idempotency_key = ""}, 1000);
   ASSERT_TRUE(added) << added.error().message;
   EXPECT_EQ(added->id, 1);
   EXPECT_EQ(added->state, "queued");
   EXPECT_EQ(added->spec, "{\"arm\":\"las\"}");
   EXPECT_FALSE(added->ended());
   ASSERT_TRUE(store.start(1, 2000));
-  ASSERT_TRUE(store.add_repeat(1, "{}", "{\"n\":0}"));
-  ASSERT_TRUE(store.add_repeat(1, "{}", "{\"n\":1}"));
+  ASSERT_TRUE(store.add_repeat(1, {.costs = "{}", .result = "{\"n\":0}"}, std::nullopt, 2500));
+  ASSERT_TRUE(store.add_repeat(1, {.costs = "{}", .result = "{\"n\":1}"}, std::nullopt, 2600));
   ASSERT_TRUE(store.end(1, {.state = "done"}, 3000));
   auto found = store.find(1);
   ASSERT_TRUE(found);
@@ -51,10 +51,22 @@ TEST_F(Experiments, GoThroughTheirStates) {
   EXPECT_EQ(repeats->back().result, "{\"n\":1}");
 }
 
+TEST_F(Experiments, MayStartAtOnceAndEndWithTheirLastRepeat) {
+  ExperimentStore store = open();
+  auto added = store.add({.spec = "{}", .starts = true}, 1000);
+  ASSERT_TRUE(added) << added.error().message;
+  EXPECT_EQ(added->state, "running");
+  EXPECT_EQ(added->started_ms, 1000);
+  ASSERT_TRUE(store.add_repeat(1, {.costs = "{}", .result = "{}"}, ExperimentStore::End{.state = "done"}, 2000));
+  EXPECT_EQ(store.find(1)->state, "done");
+  EXPECT_EQ(store.find(1)->ended_ms, 2000);
+  EXPECT_EQ(store.find(1)->repeats_done, 1);
+}
+
 TEST_F(Experiments, RefuseStepsOutOfOrder) {
   ExperimentStore store = open();
-  ASSERT_TRUE(store.add("{}", "", 1));
-  EXPECT_EQ(store.add_repeat(1, "{}", "{}").error().code, ErrorCode::kNotFound) << "not running yet";
+  ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, 1));
+  EXPECT_EQ(store.add_repeat(1, {.costs = "{}", .result = "{}"}, std::nullopt, 2).error().code, ErrorCode::kNotFound) << "not running yet";
   ASSERT_TRUE(store.end(1, {.state = "cancelled"}, 2));
   EXPECT_EQ(store.start(1, 3).error().code, ErrorCode::kNotFound) << "cancelled: must not start";
   EXPECT_EQ(store.end(1, {.state = "done"}, 4).error().code, ErrorCode::kNotFound) << "ended already";
@@ -65,9 +77,9 @@ TEST_F(Experiments, RefuseStepsOutOfOrder) {
 TEST_F(Experiments, SurviveTheirProcess) {
   {
     ExperimentStore store = open();
-    for (int i = 0; i < 4; ++i) ASSERT_TRUE(store.add("{}", "", i));
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, i));
     ASSERT_TRUE(store.start(1, 10));
-    ASSERT_TRUE(store.add_repeat(1, "{}", "{\"n\":0}"));
+    ASSERT_TRUE(store.add_repeat(1, {.costs = "{}", .result = "{\"n\":0}"}, std::nullopt, 2500));
     ASSERT_TRUE(store.end(3, {.state = "cancelled"}, 11));
   }
   ExperimentStore store = open();
@@ -83,10 +95,10 @@ TEST_F(Experiments, SurviveTheirProcess) {
 
 TEST_F(Experiments, KnowIdempotencyKeys) {
   ExperimentStore store = open();
-  ASSERT_TRUE(store.add("{\"a\":1}", "key-1", 1));
-  EXPECT_EQ(store.add("{\"a\":2}", "key-1", 2).error().code, ErrorCode::kInvalidArgument);
-  ASSERT_TRUE(store.add("{}", "", 3));
-  ASSERT_TRUE(store.add("{}", "", 4)) << "no key is no key, not an equal one";
+  ASSERT_TRUE(store.add({.spec = "{\"a\":1}", .idempotency_key = "key-1"}, 1));
+  EXPECT_EQ(store.add({.spec = "{\"a\":2}", .idempotency_key = "key-1"}, 2).error().code, ErrorCode::kInvalidArgument);
+  ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, 3));
+  ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, 4)) << "no key is no key, not an equal one";
   auto found = store.find_by_key("key-1");
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->spec, "{\"a\":1}");
@@ -97,7 +109,7 @@ TEST_F(Experiments, KnowIdempotencyKeys) {
 
 TEST_F(Experiments, AreListedNewestFirstInPages) {
   ExperimentStore store = open();
-  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.add("{}", "", i));
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, i));
   ASSERT_TRUE(store.start(2, 9));
   const auto ids = [](const Result<std::vector<StoredExperiment>>& page) {
     std::vector<int64_t> out;
@@ -112,7 +124,7 @@ TEST_F(Experiments, AreListedNewestFirstInPages) {
 TEST_F(Experiments, ShareTheFileWithRuns) {
   {
     ExperimentStore store = open();
-    ASSERT_TRUE(store.add("{}", "", 1));
+    ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, 1));
   }
   auto ledger = Ledger::open(path_);
   ASSERT_TRUE(ledger) << ledger.error().message;
@@ -126,9 +138,9 @@ TEST_F(Experiments, ShareTheFileWithRuns) {
 TEST_F(Experiments, SayThatTheLimitIsReached) {
   auto store = ExperimentStore::open(path_, {.max_bytes = 64 * 1024});
   ASSERT_TRUE(store);
-  ASSERT_TRUE(store->add("{}", "", 1));
+  ASSERT_TRUE(store->add({.spec = "{}", .idempotency_key = ""}, 1));
   ASSERT_TRUE(store->start(1, 1));
-  auto full = store->add_repeat(1, "{}", std::string(100'000, 'x'));
+  auto full = store->add_repeat(1, {.costs = "{}", .result = std::string(100'000, 'x')}, std::nullopt, 2);
   ASSERT_FALSE(full);
   EXPECT_EQ(full.error().code, ErrorCode::kIo);
   EXPECT_EQ(store->find(1)->repeats_done, 0);
