@@ -55,6 +55,10 @@ TEST(Scenario, jitter_is_on_unless_said_otherwise) {
   EXPECT_TRUE(scenario->jitter);
 }
 
+TEST(Scenario, a_bracket_without_a_name_is_a_mistake_like_any_other) {
+  for (const char* text : {"[\n\n[a", "[ #", "[[\n", "a = [[\n[", "[\t\n]", "[\"\n"}) EXPECT_THAT(parse_error(text), StartsWith("mix.toml:1")) << text;
+}
+
 TEST(Scenario, mistakes_are_told_with_file_line_and_what_is_allowed) {
   EXPECT_EQ(parse_error(""), "mix.toml: no phases; a scenario needs at least one [[phase]] with family and length_s");
   EXPECT_EQ(parse_error("name = \"x\"\nphase = []\n"), "mix.toml:2: phases are written as [[phase]]");
