@@ -22,7 +22,7 @@
 namespace {
 
 using namespace pointsman;
-constexpr int kRounds = 40'000;
+constexpr int kRounds = 8'000;
 
 // ns a round.
 double ping_pong() {
