@@ -28,10 +28,14 @@ int64_t resident_bytes() {
   return std::atoll(text->c_str() + space) * sysconf(_SC_PAGESIZE);
 }
 
-// Where the controller's own choice is quarantined: of the arms that are not, the one of least predicted cost, if that is surely less than eevdf's, on which the
-// guard has put the machine. nullopt: none, or nothing is predicted.
+// Where the controller's own choice is quarantined: of the arms that are not, the one of least predicted cost, if that is surely less than
+// eevdf's, on which the guard has put the machine. nullopt: none, nothing is predicted, or two arms are quarantined already: then what
+// waits does not wait because of an arm, and trying the rest in turn would only make it longer.
 std::optional<ArmId> second_best(const Decision& d, const Guard& guard, const AgentOptions& options, int64_t moment_ns) {
   if (!d.predicted) return std::nullopt;
+  int quarantined = 0;
+  for (ArmId arm = 0; arm < kChoosable; ++arm) quarantined += guard.quarantined(arm, moment_ns) ? 1 : 0;
+  if (quarantined > 1) return std::nullopt;
   std::optional<ArmId> best;
   for (ArmId arm = 0; arm < kChoosable; ++arm) {
     const auto a = static_cast<size_t>(arm);

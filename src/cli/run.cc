@@ -3,6 +3,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <csignal>
@@ -62,6 +63,7 @@ class Teller : public Recorder {
 
   void on_window(const WindowRecord& w) override {
     ++windows_;
+    if (!w.idle) account(w);
     const bool news = w.taken != w.active || !w.held_back.empty() || !w.notice.empty();
     const std::string state = fmt::format("{}|{}|{}", arm_name(w.active), arm_name(w.decision.arm), w.held_back);
     if (!every_window_ && (!news || state == last_)) return;
@@ -84,11 +86,47 @@ class Teller : public Recorder {
   }
   [[nodiscard]] int windows() const { return windows_; }
 
+  // What would have been done, and what it would have gained by the controller's own predictions. A machine that stays on one arm has tried no other, so nothing
+  // that was logged can confirm it: that is said too.
+  [[nodiscard]] std::string would_have() const {
+    if (busy_ == 0) return "every window was idle: there was nothing to decide\n";
+    std::string out = "it would have taken";
+    std::vector<std::pair<int, size_t>> order;
+    for (size_t a = 0; a < taken_.size(); ++a)
+      if (taken_[a] > 0) order.emplace_back(-taken_[a], a);
+    std::sort(order.begin(), order.end());
+    for (size_t i = 0; i < order.size(); ++i) out += fmt::format("{} {} in {:.0f} %", i == 0 ? "" : ",", arm_name(static_cast<ArmId>(order[i].second)), -100.0 * order[i].first / busy_);
+    out += fmt::format(" of {} busy windows", busy_);
+    if (predicted_ > 0) out += fmt::format("; by its own predictions at {:.0f} % of the cost of what ran", 100 * std::exp(gain_ / predicted_));
+    if (replayed_ > 0) out += fmt::format("; by {} replays at {:.0f} %", replayed_, 100 * std::exp(replayed_gain_ / replayed_));
+    return out + fmt::format("; {:.0f} % of these choices were really tried here, and only those could be held against it\n", 100.0 * tried_ / busy_);
+  }
+
  private:
+  void account(const WindowRecord& w) {
+    ++busy_;
+    const auto wanted = static_cast<size_t>(w.decision.arm), active = static_cast<size_t>(w.active);
+    if (taken_.size() <= wanted) taken_.resize(wanted + 1);
+    ++taken_[wanted];
+    tried_ += wanted == active ? 1 : 0;
+    if (wanted >= kChoosable || active >= kChoosable) return;
+    if (w.decision.predicted) {
+      gain_ += (*w.decision.predicted)[wanted] - (*w.decision.predicted)[active];
+      ++predicted_;
+    }
+    if (w.replayed) {
+      replayed_gain_ += (*w.replayed)[wanted] - (*w.replayed)[active];
+      ++replayed_;
+    }
+  }
+
   int64_t start_ns_;
   bool every_window_, json_, shadow_;
   std::string last_;
   int windows_ = 0;
+  std::vector<int> taken_;  // by arm
+  int busy_ = 0, tried_ = 0, predicted_ = 0, replayed_ = 0;
+  double gain_ = 0, replayed_gain_ = 0;  // sums of ln ratios
 };
 
 // The configuration, with what the command line says in its place.
@@ -220,6 +258,7 @@ Result<Unit> run(const Options& options) {
   fmt::print(stderr, "{} windows, {} swaps; the agent used {:.2f} % of a CPU and {:.1f} MB; a tick took {:.0f} us (p50), {:.0f} us (p99)\n", teller.windows(), agent.swaps(),
              100.0 * static_cast<double>(cost.cpu_ns) / static_cast<double>(std::max<int64_t>(1, cost.elapsed_ns)), static_cast<double>(cost.rss_bytes) / 1e6, static_cast<double>(cost.tick_p50_ns) / 1e3,
              static_cast<double>(cost.tick_p99_ns) / 1e3);
+  if (options.shadow) fmt::print(stderr, "{}", teller.would_have());
   if (!options.shadow && swapper.current() && *swapper.current() != kEevdf) {
     const Outcome outcome = swapper.swap(kEevdf);
     if (outcome.verdict != Outcome::Verdict::kConfirmed) return fail(ErrorCode::kIo, "the kernel did not go back to eevdf: {}", outcome.why);
