@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "cli/evaluate_live.h"
 #include "cli/evaluate_view.h"
 #include "cli/model_option.h"
 #include "cli/project.h"
@@ -33,6 +34,7 @@ struct Options {
   int threads = 2;
   bool quick = false;
   uint64_t seed = 1;
+  LiveEvaluation live{};
   JsonOption json;
 };
 
@@ -379,7 +381,7 @@ Result<Unit> estimate_from(const Options& o) {
   if (target.empty()) {
     const std::string model = o.model.empty() ? find_in_project("models/default.pmm") : o.model;
     if (model.empty()) return fail(ErrorCode::kNotFound, "no models/default.pmm: name a model with --model, or another policy with --target");
-    target = "classifier:model=" + model;
+    target = with_model(agent_controller(), model);
   }
   auto log = logged_decisions_of(*runs, [&](uint64_t seed) { return make_controller(target, seed); });
   if (!log) return fail(log.error().at(o.from));
@@ -411,12 +413,20 @@ void add_evaluate(CLI::App& app, int& exit_code) {
   app.add_option("--threads", options->threads, "Threads of the training; the result is the same for any number")->capture_default_str()->check(CLI::Range(1, 64));
   app.add_option("--from", options->from, "Estimate from the decisions of this ledger instead (off-policy)")->type_name("LEDGER");
   app.add_option("--target", options->target, "Of --from: the policy to estimate (default: the agent's model)")->type_name("CONTROLLER");
+  app.add_option("--live", options->live.controllers, "Run these controllers on the real kernel in the lab instead (12 at most), beside their twins under eevdf, hyb and train's best static")->delimiter(';')->type_name("CONTROLLER;...");
+  app.add_option("--live-seeds", options->live.seeds, "Of --live: seeds of each scenario")->capture_default_str()->check(CLI::Range(1, 1000));
+  app.add_option("--phase-seconds", options->live.phase_seconds, "Of --live: length of a phase in virtual seconds")->capture_default_str()->check(CLI::Range(0.5, 600.0));
+  app.add_option("--workers", options->live.workers, "Of --live: forks at a time (default: one for each CPU)")->check(CLI::Range(1, 64));
   options->json.add(app);
   app.footer(examples({{"pointsman evaluate --html evaluation.html", "every controller on every split"},
                        {"pointsman evaluate --quick --json=evaluation.json", "the same, coarser, for machines"},
+                       {"pointsman evaluate --live 'agent;experts;random' --live-seeds 10", "on the real kernel; prints each one's virtual seconds first"},
                        {"pointsman evaluate --from build/lab/random.db", "what would the agent have cost where random decided?"}}));
   app.callback([options, &exit_code] {
-    auto done = options->from.empty() ? run(*options) : estimate_from(*options);
+    options->live.model = options->model;
+    options->live.data = options->data;
+    options->live.emit = options->json.emit();
+    auto done = !options->live.controllers.empty() ? evaluate_live(options->live) : options->from.empty() ? run(*options) : estimate_from(*options);
     if (!done) exit_code = report_error(done.error());
   });
 }

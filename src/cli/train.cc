@@ -8,6 +8,7 @@
 #include "cli/split_data.h"
 #include "cli/statistics.h"
 #include "cli/verb.h"
+#include "learn/importance.h"
 #include "learn/train.h"
 #include "report/chart.h"
 #include "report/page.h"
@@ -22,7 +23,7 @@ struct Options {
   std::string algorithm = "mlp", loss, explore = "0.05";
   std::vector<int> hidden;
   TrainOptions train;
-  bool cross = false;
+  bool cross = false, importance = false;
   double seconds = 3.013;
   JsonOption json;
 };
@@ -37,6 +38,7 @@ Result<Unit> settle(Options& o) {
   if (!loss) return fail(loss.error());
   o.train.policy.loss = *loss;
   if (o.train.policy.episodes > 0 && *loss != PolicyLoss::kReinforce) return fail(ErrorCode::kInvalidArgument, "--episodes belongs to --loss reinforce");
+  if (o.importance && o.json.emit().json) return fail(ErrorCode::kInvalidArgument, "--importance tells people: without --json");
   auto explore = parse_exploration(o.explore);
   if (!explore) return fail(explore.error().at("--explore"));
   o.train.policy.explore = *explore;
@@ -106,6 +108,32 @@ std::string curve_page(const Options& options, const std::vector<double>& losses
                           .sections = {{.id = "loss", .heading = "Loss", .body = report::line_svg(loss)},
                                        {.id = "families", .heading = "How many families it takes", .body = report::line_svg(growth)},
                                        {.id = "scores", .heading = "Scores", .body = table.html()}}});
+}
+
+// What the model leans on, and which features would do.
+Result<Unit> tell_importance(const Model& model, const Dataset& train_set, const Dataset& validation, const Options& options) {
+  const auto name = [](size_t feature) { return std::string(feature_catalogue()[feature].name); };
+  report::Table leans("what the model loses on validation when a feature is shuffled among windows of the same arm; share of the way from hyb to the oracle",
+                      {{"feature", "feature"}, {"loss", "loss", report::Quantity::kRatio}});
+  for (const Permuted& p : permutation_importance(model, validation)) leans.add({name(p.feature), p.loss});
+  if (auto emitted = report::emit(leans, options.json.emit()); !emitted) return emitted;
+  TrainOptions small;
+  small.algorithm = "trees";
+  small.seed = options.train.seed;
+  small.threads = options.train.threads;
+  small.rule = model.rule;
+  const SystemClock clock;
+  report::ProgressOptions line;
+  line.label = "forward selection";
+  line.total = SelectionOptions{}.steps;
+  report::Progress progress(line, clock);
+  auto chosen = forward_selection(train_set, validation, small, {.on_step = [&] { progress.advance(); }});
+  progress.finish();
+  if (!chosen) return fail(chosen.error());
+  report::Table few("which features would do: extra trees, one more feature a line, chosen on one half of train's seeds after training on the other",
+                    {{"feature", "feature"}, {"inner", "where chosen", report::Quantity::kRatio}, {"outer", "validation", report::Quantity::kRatio}});
+  for (const Selected& s : *chosen) few.add({name(s.feature), s.inner, s.outer});
+  return report::emit(few, options.json.emit());
 }
 
 int passes_of(const Options& o) { return o.algorithm == "ridge" ? 1 : o.algorithm == "trees" ? o.train.trees.per_member : o.train.epochs; }
@@ -198,7 +226,8 @@ Result<Unit> run(const Options& options) {
     if (!families) return fail(families.error());
     if (auto written = write_file(options.curve, curve_page(options, losses, *families, table)); !written) return written;
   }
-  return report::emit(table, options.json.emit());
+  if (auto emitted = report::emit(table, options.json.emit()); !emitted || !options.importance) return emitted;
+  return tell_importance(*model, train_set->dataset, validation->dataset, options);
 }
 
 }  // namespace
@@ -230,6 +259,7 @@ void add_train(CLI::App& app, int& exit_code) {
   app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data")->capture_default_str();
   app.add_option("--commit", options->commit, "Commit that the data come from, for the card")->type_name("HASH");
   app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
+  app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (a minute)");
   options->json.add(app);
   app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"},
                        {"pointsman train --algo policy --loss reinforce --episodes 20000 --out /tmp/policy.pmm", "learn from the cost of what was taken alone"},
