@@ -28,7 +28,7 @@ struct Stage {
   std::string split{}, oracle{};
 };
 
-struct Job {
+struct Episode {
   DemoTask task{};
   EpisodeRequest request{};
 };
@@ -101,7 +101,7 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
   for (const std::string& twin : {std::string("eevdf"), std::string(arms()[kDefaultArm].name), train_static}) add(twin, twin);
   for (size_t i = 0; i < named.size(); ++i) add(o.controllers[i], with_model(named[i], kGuestModelPath));
   add("oracle", "");
-  std::vector<Job> jobs;
+  std::vector<Episode> jobs;
   for (const auto& [label, spec] : contenders) {
     double seconds = 0;
     for (size_t s = 0; s < stages->size(); ++s)

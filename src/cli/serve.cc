@@ -1,6 +1,7 @@
 // pointsman serve: the experiment server. Composes store, worker, queue and sockets; the worker is this same verb in another process.
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -121,6 +122,8 @@ Result<std::unique_ptr<Rig>> open_rig(const Options& options, const Catalogue& c
 }
 
 Result<Unit> run_worker(const Options& options) {
+  ::prctl(PR_SET_NAME, "pointsman");  // what its tasks are called too; it was started as /proc/self/exe
+  ::signal(SIGPIPE, SIG_IGN);  // a program that is gone before it was told to go on
   if (options.backend == "lab") {
     interrupt_fd();  // the machines watch it, and before there is a second thread
   } else {

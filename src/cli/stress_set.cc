@@ -17,7 +17,7 @@ void add_stress_set(CLI::App& app, int& exit_code) {
   app.add_option("--seed", options->set.seed, "Which set")->capture_default_str();
   app.add_option("--kinds", options->set.kinds, "Different stressors in it")->capture_default_str();
   app.add_option("--most", options->set.most_instances, "Most instances of each")->capture_default_str();
-  app.add_option("--cpu-seconds", options->set.cpu_seconds, "About what one instance needs, in the lab")->capture_default_str();
+  app.add_option("--cpu-seconds", options->set.cpu_seconds, "What one instance needs, to the order of magnitude")->capture_default_str();
   app.add_option("--timeout", options->set.timeout_s, "End after so many seconds instead of fixed work: censored, as in the seed's experiments");
   options->json.add(app);
   app.footer(examples({{"pointsman lab run --arm hyb --exec \"$(pointsman stress-set --seed 3)\"", "one set in the exact lab"},

@@ -169,7 +169,7 @@ Result<Unit> trace_from(const Options& options) {
     if (!file) return fail(file.error());
     perfetto.emplace(std::move(*file));
   }
-  report::PerfText text(perfetto ? report::PerfText::OnEvent([&](const report::PerfEvent& e) { report::add(*perfetto, e); }) : nullptr);
+  report::PerfText text(perfetto ? report::PerfText::OnEvent([&](const report::PerfEvent& e) { add(*perfetto, e); }) : nullptr);
   const bool standard_input = options.from == "-";
   UniqueFd opened(standard_input ? -1 : ::open(options.from.c_str(), O_RDONLY | O_CLOEXEC));
   if (!standard_input && !opened) return fail_errno(options.from);
@@ -296,7 +296,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
   std::vector<TracedProcess> processes;
   const auto take = [&](bool all) -> Result<Unit> {
     if (perfetto) {
-      if (auto read = tracer->read_events([&](const pm_event& e) { report::add(*perfetto, e); }); !read) return read;
+      if (auto read = tracer->read_events([&](const pm_event& e) { add(*perfetto, e); }); !read) return read;
     }
     return tracer->drain(processes, {.all = all});
   };

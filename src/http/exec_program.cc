@@ -72,7 +72,8 @@ struct Prepared {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  const pid_t program = ::fork();
+  // Not the C library's fork, which takes the allocator's locks.
+  const auto program = static_cast<pid_t>(::syscall(SYS_fork));
   if (program < 0) tell_failure();
   if (program == 0) {
     ::setsid();

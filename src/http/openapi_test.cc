@@ -228,7 +228,8 @@ TEST_F(OpenApi, TheValidatorComplains) {
   const json& schema = document_.at("components").at("schemas").at("Experiment");
   json good = json::parse(R"({"id":1,"state":"done","workload":{"name":"x","seconds":1},"arm":"las","seed":1,"repeats":1,"repeats_done":1,"trace":false,"created":"2026-01-01T00:00:00.000Z"})");
   EXPECT_EQ(validator.complaint(schema, good), "");
-  for (const auto& [member, value] : json{{"id", 0}, {"id2", 1}, {"state", "asleep"}, {"seed", 1.5}, {"trace", "no"}, {"created", "yesterday"}, {"workload", {{"name", "x"}}}}.items()) {
+  const json damages = {{"id", 0}, {"id2", 1}, {"state", "asleep"}, {"seed", 1.5}, {"trace", "no"}, {"created", "yesterday"}, {"workload", {{"name", "x"}}}};
+  for (const auto& [member, value] : damages.items()) {
     json bad = good;
     bad[member] = value;
     EXPECT_NE(validator.complaint(schema, bad), "") << member;

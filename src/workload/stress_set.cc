@@ -13,7 +13,7 @@ namespace {
 
 struct Known {
   std::string_view name;
-  double ops_a_second;  // of one instance alone on a CPU of the exact lab, stress-ng 0.15.06
+  double ops_a_second;  // of one instance alone on a CPU: the order of magnitude. The work is fixed whatever it is; this only keeps kinds comparable
 };
 // A choice of what stress-ng loads a machine with: the processor, pipes and context switches, processes, memory, files in memory, timers, locks.
 constexpr std::array<Known, 12> kKnown = {{

@@ -22,7 +22,7 @@ struct StressSetOptions {
   uint64_t seed = 1;
   int kinds = 4;               // how many different stressors are drawn
   int most_instances = 4;      // of each; 1 to so many are drawn
-  double cpu_seconds = 1;      // about what one instance needs, in the exact lab
+  double cpu_seconds = 1;      // what one instance needs, to the order of magnitude
   int timeout_s = 0;           // > 0: no fixed work, the seed's form
   std::vector<std::string> named{};  // NAME, NAME:INSTANCES or NAME:INSTANCES:OPS, instead of drawn ones; any stressor that stress-ng has
 };
