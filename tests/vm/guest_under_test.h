@@ -64,9 +64,10 @@ class GuestTest : public testing::Test {
     if (!run) return fail(run.error());
     return run->json(frame);
   }
-  static Result<EpisodeResult> episode(const std::string& family, const std::string& controller, uint64_t seed = 1, bool guard = false) {
+  static Result<EpisodeResult> episode(const std::string& family, const std::string& controller, uint64_t seed = 1, bool guard = false,
+                                       int64_t length_ns = 2 * kSecond + 13 * kMillisecond) {
     EpisodeRequest request;
-    request.scenario = scenario_of_family(family, 2 * kSecond + 13 * kMillisecond);
+    request.scenario = scenario_of_family(family, length_ns);
     request.seed = seed;
     request.controller = controller;
     request.guard = guard;

@@ -69,7 +69,8 @@ TEST_F(RealSchedulers, TheObjectThatWeLoadIsTheSchedulerOfTheProgram) {
 
 TEST_F(RealSchedulers, SwapsUnderLoadAreConfirmedByTheKernel) {
   const std::string cold = has_bpfland() ? "scx_bpfland" : "scx_simple";
-  auto result = episode("inter", "schedule:0=hyb,300ms=scx_simple_warm,600ms=las,900ms=" + cold + ",1700ms=eevdf");
+  // A program takes a second or two of this guest's time to start.
+  auto result = episode("inter", "schedule:0=hyb,300ms=scx_simple_warm,600ms=las,900ms=" + cold + ",3500ms=eevdf", 1, false, 5 * kSecond);
   ASSERT_TRUE(result) << result.error().message;
   const std::vector<std::pair<std::string, std::string>> expected{{"scx_simple_warm", "confirmed"}, {"las", "confirmed"}, {cold, "confirmed"}, {"eevdf", "confirmed"}};
   EXPECT_EQ(swaps_of(*result), expected);
