@@ -108,8 +108,8 @@ int main() {
   std::optional<Probe> probe;
   if (auto opened = Probe::open()) probe.emplace(std::move(*opened));
   else std::printf("without the probe: %s\n", opened.error().message.c_str());
-  auto sampler = Sampler::open({.probe = probe ? &*probe : nullptr});
-  auto walker = Sampler::open({.walk = true});
+  auto sampler = Sampler::open({.roots = {}, .probe = probe ? &*probe : nullptr});
+  auto walker = Sampler::open({.roots = {}, .walk = true});
   if (!sampler || !walker) return 1;
 
   std::vector<pid_t> crowd;
