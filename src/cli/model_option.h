@@ -7,9 +7,8 @@
 
 namespace pointsman {
 
-// The agent, as it decides unless told otherwise: chosen on validation seeds and on families left out of training (docs/learning.md). Not eevdf: it was best
-// in few of the workloads, what crosses to it and back costs, and it is the guard's to take. `arms` names others, as "hyb+las".
-std::string agent_controller(const std::string& arms = "hyb+las+age+sjf+ipre");
+// The agent, as it decides unless told otherwise: the model with its own rule (docs/learning.md). `arms` restricts it, as "hyb+las".
+std::string agent_controller(const std::string& arms = "");
 // "agent" is that; anything else is itself.
 std::string spelled_out(const std::string& controller);
 
