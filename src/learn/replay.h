@@ -1,6 +1,6 @@
 // Replay: what would the recorded bursts have cost under every arm? A small machine in which what was seen for a second or two runs again
 // under each policy, so that arms can be compared without trying them.
-// Shapes: costs [kChoosable], ln ratios of the geometric-mean turnaround of episodes to the default arm's.
+// Shapes: costs [kChoosable], ln ratios of the geometric-mean turnaround of jobs to the default arm's.
 // Source: the keys, slices and margins of src/bpf/portfolio/policy_*.h in the same integers; the kernel's own by Stoica and Abdel-Wahab
 // 1995 as kernel/sched/fair.c has it (run to parity, lag kept over sleep), one queue a CPU, an idle CPU takes from the longest. Blind
 // spots: caches, migration, locks that do not sleep, and whatever no recorded waker explains: those wake-ups keep their recorded time
@@ -65,7 +65,7 @@ struct ReplayRun {
 
 // Every arm against the default arm, job by job: few jobs, or jobs that disagree, are little to go by.
 struct Comparison {
-  ArmCosts gain{};       // ln ratio of turnarounds; negative: shorter
+  ArmCosts gain{};       // ln ratio of turnarounds, mean over the jobs that both arms end; negative: shorter
   ArmCosts deviation{};  // of that mean; 0 of the default arm, kUnknown with fewer than two jobs
   int jobs = 0;
   static constexpr double kUnknown = 10;
