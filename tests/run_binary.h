@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/temporary_folder.h"
 #include "base/unique_fd.h"
 
 namespace pointsman {
@@ -74,28 +75,15 @@ inline Ran run_binary(const std::vector<std::string>& arguments, const RunOption
 }
 
 // A folder of the test's own, gone at its end.
-class TempFolder {
+class TempFolder : public TemporaryFolder {
  public:
-  TempFolder() {
-    std::string name = testing::TempDir() + "pointsman-cli-XXXXXX";
-    if (::mkdtemp(name.data()) != nullptr) path_ = name;
-  }
-  ~TempFolder() {
-    std::error_code error;
-    if (!path_.empty()) std::filesystem::remove_all(path_, error);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
+  TempFolder() : TemporaryFolder(*TemporaryFolder::make("cli")) {}
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) names.push_back(entry.path().filename());
+    for (const auto& entry : std::filesystem::directory_iterator(path())) names.push_back(entry.path().filename());
     std::sort(names.begin(), names.end());
     return names;
   }
-
- private:
-  std::string path_;
 };
 
 }  // namespace pointsman

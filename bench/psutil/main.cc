@@ -1,6 +1,5 @@
 // What does a tick of all system files and the probe cost, and a walk over all threads, beside psutil in the same run? Asked for: the tick within 60 us, without one
 // allocation, and 3 times faster; the walk 5 times faster at 1000 processes.
-#include <fcntl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 
 #include "metrics/probe.h"
 #include "metrics/sampler.h"
+#include "tests/runtime/python_process.h"
 
 namespace {
 thread_local bool counting = false;
@@ -34,51 +34,14 @@ namespace {
 
 using namespace pointsman;
 
-class Psutil {
- public:
-  Psutil() {
-    int in[2], out[2];
-    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) std::abort();
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::dup2(in[0], 0);
-      ::dup2(out[1], 1);
-      const char* given = std::getenv("POINTSMAN_PYTHON");
-      const std::string python = given != nullptr ? given : POINTSMAN_SOURCE_DIR "/build/venv/bin/python", script = POINTSMAN_SOURCE_DIR "/bench/psutil/psutil_times.py";
-      ::execl(python.c_str(), python.c_str(), script.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(in[0]);
-    ::close(out[1]);
-    to_ = ::fdopen(in[1], "w");
-    from_ = ::fdopen(out[0], "r");
+nlohmann::json ask(PythonProcess& psutil, const std::string& line) {
+  auto said = psutil.ask(line);
+  if (said.is_discarded()) {
+    std::fprintf(stderr, "psutil does not answer: scripts/setup --test makes build/venv\n");
+    std::exit(1);
   }
-  Psutil(const Psutil&) = delete;
-  Psutil& operator=(const Psutil&) = delete;
-  ~Psutil() {
-    std::fclose(to_);
-    std::fclose(from_);
-    ::waitpid(child_, nullptr, 0);
-  }
-  nlohmann::json ask(const std::string& line) {
-    std::fprintf(to_, "%s\n", line.c_str());
-    std::fflush(to_);
-    char* text = nullptr;
-    size_t size = 0;
-    const ssize_t n = ::getline(&text, &size, from_);
-    auto parsed = nlohmann::json::parse(std::string(text, n > 0 ? static_cast<size_t>(n) : 0), nullptr, false);
-    std::free(text);
-    if (parsed.is_discarded()) {
-      std::fprintf(stderr, "psutil does not answer: scripts/setup --test makes build/venv\n");
-      std::exit(1);
-    }
-    return parsed;
-  }
-
- private:
-  pid_t child_ = -1;
-  std::FILE *to_ = nullptr, *from_ = nullptr;
-};
+  return said;
+}
 
 double quantile(std::vector<double> values, double q) {
   std::sort(values.begin(), values.end());
@@ -104,7 +67,7 @@ void tell(const char* what, const std::vector<double>& ours, const std::vector<d
 }  // namespace
 
 int main() {
-  Psutil psutil;
+  PythonProcess psutil("bench/psutil/psutil_times.py");
   std::optional<Probe> probe;
   if (auto opened = Probe::open()) probe.emplace(std::move(*opened));
   else std::printf("without the probe: %s\n", opened.error().message.c_str());
@@ -122,7 +85,7 @@ int main() {
     if (pid > 0) crowd.push_back(pid);
   }
   // Equal answers first. Others begin and end meanwhile, so the threads agree within a few.
-  const nlohmann::json values = psutil.ask("values");
+  const nlohmann::json values = ask(psutil, "values");
   const Snapshot ours = walker->tick();
   const double threads = static_cast<double>(ours.walk.threads), theirs = values["threads"].get<double>();
   if (ours.memory.total_bytes != values["total"].get<uint64_t>() || ours.cpu.interrupts < values["interrupts"].get<uint64_t>() || std::abs(threads - theirs) > .05 * theirs) {
@@ -137,9 +100,9 @@ int main() {
   counting = false;
   for (int round = 0; round < 10; ++round) {
     measure(our_ticks, 100, [&] { sampler->tick(); });
-    for (const auto& ns : psutil.ask("tick 50")) psutil_ticks.push_back(ns.get<double>());
+    for (const auto& ns : ask(psutil, "tick 50")) psutil_ticks.push_back(ns.get<double>());
     measure(our_walks, 5, [&] { walker->tick(); });
-    for (const auto& ns : psutil.ask("walk 3")) psutil_walks.push_back(ns.get<double>());
+    for (const auto& ns : ask(psutil, "walk 3")) psutil_walks.push_back(ns.get<double>());
   }
   for (const pid_t pid : crowd) ::kill(pid, SIGKILL);
   for (const pid_t pid : crowd) ::waitpid(pid, nullptr, 0);

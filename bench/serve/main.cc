@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/temporary_folder.h"
 #include "base/unique_fd.h"
 #include "http/client.h"
 
@@ -108,15 +109,9 @@ long resident_kb(pid_t pid) {
 }  // namespace
 
 int main() {
-  std::string name = (fs::temp_directory_path() / "pointsman-bench-XXXXXX").string();
-  if (::mkdtemp(name.data()) == nullptr) return 1;
-  struct Remove {
-    fs::path path;
-    ~Remove() {
-      std::error_code ignored;
-      fs::remove_all(path, ignored);
-    }
-  } const remove{name};
+  const auto folder = TemporaryFolder::make("bench");
+  if (!folder) return 1;
+  const std::string& name = folder->path();
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return 1;
   Process server{start({POINTSMAN_BINARY, "serve", "--listen", "127.0.0.1:0", "--ledger", name + "/l.db", "--lock", name + "/lock"}, ends[1])};
@@ -184,7 +179,10 @@ int main() {
 
   std::vector<UniqueFd> held;
   for (int i = 0; i < 200; ++i) held.push_back(connect_to(port));
-  for (const UniqueFd& fd : held) ask(fd.get(), "GET /v1/workloads HTTP/1.1\r\nHost: localhost\r\n\r\n", buffer);
-  std::printf("memory of the server with 200 connections: %.1f MB (promised: at most 20)\n", static_cast<double>(resident_kb(server.pid)) / 1024);
+  for (const UniqueFd& fd : held)
+    if (!fd || !ask(fd.get(), "GET /v1/workloads HTTP/1.1\r\nHost: localhost\r\n\r\n", buffer)) return std::fprintf(stderr, "the server does not hold 200 connections\n"), 1;
+  const long kb = resident_kb(server.pid);
+  if (kb <= 0) return std::fprintf(stderr, "the server's memory cannot be read\n"), 1;
+  std::printf("memory of the server with 200 connections: %.1f MB (promised: at most 20)\n", static_cast<double>(kb) / 1024);
   return 0;
 }

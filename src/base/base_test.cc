@@ -1,12 +1,18 @@
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <cmath>
+#include <filesystem>
 
 #include "base/exact_math.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/pipe.h"
 #include "base/result.h"
 #include "base/rng.h"
+#include "base/temporary_folder.h"
 
 namespace pointsman {
 namespace {
@@ -35,6 +41,52 @@ TEST(File, FailedWriteLeavesTheOldFileAndNoRemains) {
   EXPECT_EQ(*read_file(path), "one");
   ASSERT_TRUE(write_file(path, "two"));
   EXPECT_EQ(*read_file(path), "two");
+}
+
+TEST(File, ALinkIsWrittenThroughAndADeviceIsNotReplaced) {
+  auto folder = TemporaryFolder::make("base-test");
+  ASSERT_TRUE(folder) << folder.error().message;
+  const std::string target = folder->path() + "/target", link = folder->path() + "/link", device = folder->path() + "/device";
+  ASSERT_TRUE(write_file(target, "old"));
+  ASSERT_EQ(::symlink("target", link.c_str()), 0);
+  ASSERT_TRUE(write_file(link, "new"));
+  EXPECT_EQ(*read_file(target), "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(link));
+  ASSERT_EQ(::symlink("/dev/null", device.c_str()), 0);
+  ASSERT_TRUE(write_file(device, "x"));
+  EXPECT_TRUE(std::filesystem::is_symlink(device));
+}
+
+TEST(TemporaryFolder, IsGoneWithWhatIsInIt) {
+  std::string path;
+  {
+    auto folder = TemporaryFolder::make("base-test");
+    ASSERT_TRUE(folder) << folder.error().message;
+    TemporaryFolder moved = std::move(*folder);
+    path = moved.path();
+    EXPECT_NE(path.find("pointsman-base-test-"), std::string::npos);
+    ASSERT_TRUE(write_file(path + "/file", "x"));
+  }
+  EXPECT_EQ(read_file(path + "/file").error().code, ErrorCode::kNotFound);
+  EXPECT_NE(::access(path.c_str(), F_OK), 0);
+}
+
+TEST(Pipe, TellsWhyAChildBecameNoProgram) {
+  for (const int error : {0, ENOENT}) {
+    auto pipe = Pipe::open();
+    ASSERT_TRUE(pipe) << pipe.error().message;
+    const pid_t child = ::fork();
+    if (child == 0) {
+      errno = error;
+      if (error != 0) tell_start_failure(pipe->out.get());
+      ::_exit(0);
+    }
+    pipe->out.reset();
+    EXPECT_EQ(told_start_failure(pipe->in.get()), error);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_EQ(WEXITSTATUS(status), error == 0 ? 0 : 127);
+  }
 }
 
 // Known-answer vectors that come with the Random123 library (kat_vectors, philox4x32 10).

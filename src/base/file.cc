@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 
 #include "base/unique_fd.h"
 
@@ -42,9 +43,16 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Result<Unit> write_file(const std::string& path, std::string_view content) {
-  // A device or a pipe is written to; a rename would put a file in its place.
+  // A device or a pipe is written to; a rename would put a file in its place. What a link leads to is replaced, not the link.
   struct stat status {};
   if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return poke_file(path, content);
+  struct stat itself {};
+  if (::lstat(path.c_str(), &itself) == 0 && S_ISLNK(itself.st_mode)) {
+    // /dev/stdout leads through /proc to what is open, which may have no name that could be replaced.
+    if (path.starts_with("/dev/") || path.starts_with("/proc/")) return poke_file(path, content);
+    std::error_code dangling;
+    if (const auto target = std::filesystem::canonical(path, dangling); !dangling) return write_file(target.string(), content);
+  }
   const std::string next = fmt::format("{}.tmp.{}", path, ::getpid());
   UniqueFd fd(::open(next.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!fd) return fail_errno("create " + next);

@@ -9,12 +9,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/pipe.h"
+
 namespace pointsman {
 
 Result<Command> Command::start(const std::vector<std::string>& words, Output output) {
-  int pipe[2];
-  if (::pipe2(pipe, O_CLOEXEC) != 0) return fail_errno("pipe");
-  UniqueFd from(pipe[0]), to(pipe[1]);
+  auto failure = Pipe::open();
+  if (!failure) return fail(failure.error());
   std::vector<char*> argv;
   for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
@@ -31,13 +32,10 @@ Result<Command> Command::start(const std::vector<std::string>& words, Output out
       if (const int null = ::open("/dev/null", O_WRONLY | O_CLOEXEC); null >= 0) ::dup2(null, STDOUT_FILENO);
     }
     ::execvp(argv[0], argv.data());
-    const int why = errno;
-    if (::write(to.get(), &why, sizeof(why)) < 0) ::_exit(127);
-    ::_exit(127);
+    tell_start_failure(failure->out.get());
   }
-  to.reset();
-  int why = 0;
-  if (::read(from.get(), &why, sizeof(why)) == static_cast<ssize_t>(sizeof(why))) {
+  failure->out.reset();
+  if (const int why = told_start_failure(failure->in.get()); why != 0) {
     ::waitpid(out.pid_, nullptr, 0);
     return fail(why == ENOENT ? ErrorCode::kNotFound : ErrorCode::kPermissionDenied, "cannot run {}: {}", words.front(), std::strerror(why));
   }

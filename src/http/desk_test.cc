@@ -2,8 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include <filesystem>
-
+#include "base/temporary_folder.h"
 #include "http/fake_worker.h"
 
 namespace pointsman {
@@ -15,22 +14,18 @@ using testing::HasSubstr;
 class DeskTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = testing::TempDir() + "pointsman-desk-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
     events_.listen([this](const Event& event) { told_.push_back(fmt::format("{} {} {}", event.experiment, event.name, state_in(event.data))); });
     reopen();
   }
   void TearDown() override {
     desk_.reset();
     store_.reset();
-    std::filesystem::remove_all(folder_);
   }
   static std::string state_in(const std::string& data) { return nlohmann::json::parse(data).value("state", ""); }
   void reopen() {
     desk_.reset();
     store_.reset();
-    auto store = ExperimentStore::open(folder_ + "/l.db");
+    auto store = ExperimentStore::open(folder_.path() + "/l.db");
     ASSERT_TRUE(store) << store.error().message;
     store_.emplace(std::move(*store));
     desk_.emplace(*store_, worker_, events_, DeskOptions{.queue = 2, .most = 6, .now_ms = [this] { return now_ms_; }});
@@ -44,7 +39,7 @@ class DeskTest : public testing::Test {
   }
   std::string state(int64_t id) { return store_->find(id)->state; }
 
-  std::string folder_;
+  TemporaryFolder folder_ = *TemporaryFolder::make("desk");
   int64_t now_ms_ = 1'000'000;
   FakeWorker worker_;
   Events events_;
@@ -184,7 +179,7 @@ TEST_F(DeskTest, AKilledServerLeavesAQueue) {
   worker_.finish();
   FakeWorker next;
   next.lose("");  // still being opened
-  auto store = ExperimentStore::open(folder_ + "/l.db");
+  auto store = ExperimentStore::open(folder_.path() + "/l.db");
   ASSERT_TRUE(store);
   Events events;
   Desk desk(*store, next, events, {.now_ms = [] { return int64_t{2'000'000}; }});

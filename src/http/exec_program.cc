@@ -14,9 +14,9 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
-#include <filesystem>
 
-#include "base/unique_fd.h"
+#include "base/pipe.h"
+#include "base/temporary_folder.h"
 
 namespace pointsman {
 
@@ -26,39 +26,10 @@ constexpr int kCancelPollMs = 50;
 constexpr int kGuard = 10;    // the first process's end of the pipe that tells whether we live
 constexpr int kFailure = 11;  // where an errno goes when the program cannot be started
 
-// The folder that the program starts in; gone afterwards, with all that is in it.
-class Folder {
- public:
-  static Result<Folder> make() {
-    std::string name = (std::filesystem::temp_directory_path() / "pointsman-program-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) return fail_errno("make " + name);
-    Folder out;
-    out.path_ = name;
-    return out;
-  }
-  Folder(Folder&& other) noexcept : path_(std::exchange(other.path_, "")) {}
-  Folder& operator=(Folder&&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  Folder() = default;
-  std::string path_;
-};
-
 struct Prepared {
   std::vector<char*> arguments{}, environment{};
   const char* folder = nullptr;
 };
-
-[[noreturn]] void tell_failure() {
-  const int error = errno;
-  [[maybe_unused]] const ssize_t n = ::write(kFailure, &error, sizeof error);
-  ::_exit(127);
-}
 
 // The namespace's first process: adopts what loses its parent, and ends with the program. System calls only: other threads of ours may have held any lock.
 [[noreturn]] void be_first(const Prepared& prepared) {
@@ -74,12 +45,12 @@ struct Prepared {
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // Not the C library's fork, which takes the allocator's locks.
   const auto program = static_cast<pid_t>(::syscall(SYS_fork));
-  if (program < 0) tell_failure();
+  if (program < 0) tell_start_failure(kFailure);
   if (program == 0) {
     ::setsid();
-    if (::chdir(prepared.folder) != 0) tell_failure();
+    if (::chdir(prepared.folder) != 0) tell_start_failure(kFailure);
     ::execve(prepared.arguments[0], prepared.arguments.data(), prepared.environment.data());
-    tell_failure();
+    tell_start_failure(kFailure);
   }
   ::close(kFailure);
   int status = 0;
@@ -104,23 +75,14 @@ struct Capture {
   }
 };
 
-struct Pipe {
-  UniqueFd in, out;
-};
-Result<Pipe> make_pipe() {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
 }  // namespace
 
 Result<ProgramEnd> run_program(const ProgramOptions& options) {
-  auto folder = Folder::make();
+  auto folder = TemporaryFolder::make("program");  // that the program starts in
   if (!folder) return fail(folder.error());
   std::array<Pipe, 4> pipes;  // out, err, guard, failure
   for (Pipe& pipe : pipes) {
-    auto made = make_pipe();
+    auto made = Pipe::open();
     if (!made) return fail(made.error());
     pipe = std::move(*made);
   }
@@ -178,7 +140,8 @@ Result<ProgramEnd> run_program(const ProgramOptions& options) {
   }
   end.wall_ns = SystemClock().now_ns() - start_ns;
   // The end of the namespace's first process is the end of all in it, and waitid returns when they are gone.
-  if (limit_struck || cancelled) ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0);
+  // Whatever ended the loop; to one that has ended the signal is nothing.
+  ::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0);
   siginfo_t info{};
   while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle.get()), &info, WEXITED) < 0 && errno == EINTR) {
   }
@@ -188,8 +151,7 @@ Result<ProgramEnd> run_program(const ProgramOptions& options) {
   }
   if (cancelled) return fail(ErrorCode::kInterrupted, "cancelled");
   if (limit_struck) return fail(ErrorCode::kBusy, "{} did not end within {} s", options.words[0], static_cast<double>(options.limit_ns) / 1e9);
-  int error = 0;
-  if (::read(failure.in.get(), &error, sizeof error) == static_cast<ssize_t>(sizeof error)) {
+  if (const int error = told_start_failure(failure.in.get()); error != 0) {
     errno = error;
     return fail_errno("cannot run " + options.words[0]);
   }

@@ -7,13 +7,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <future>
 #include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
 
+#include "base/temporary_folder.h"
 #include "base/unique_fd.h"
 #include "http/client.h"
 #include "http/fake_worker.h"
@@ -31,14 +31,12 @@ class Served {
  public:
   Served() : Served(ServedOptions{}) {}
   explicit Served(ServedOptions options) {
-    std::string name = testing::TempDir() + "pointsman-served-XXXXXX";
-    folder_ = ::mkdtemp(name.data()) != nullptr ? name : "";
     auto catalogue = Catalogue::open({});
     catalogue_ = std::move(*catalogue);
-    auto store = ExperimentStore::open(folder_ + "/l.db");
+    auto store = ExperimentStore::open(folder_.path() + "/l.db");
     store_.emplace(std::move(*store));
     if (!options.desk.now_ms) options.desk.now_ms = [] { return int64_t{1'764'000'000'000}; };
-    options.desk.trace_folder = folder_;
+    options.desk.trace_folder = folder_.path();
     desk_.emplace(*store_, worker, events_, options.desk);
     api_.emplace(catalogue_, *store_, *desk_, worker, events_, options.api);
     options.server.port = 0;
@@ -52,8 +50,6 @@ class Served {
     on_loop([this] { server_->close(); });
     loop_.stop();
     thread_.join();
-    std::error_code ignored;
-    std::filesystem::remove_all(folder_, ignored);
   }
 
   // Runs CALL on the loop's thread and waits: the worker, the store and the desk belong to it.
@@ -74,7 +70,7 @@ class Served {
     return on_loop([this] { return events_.listeners(); });
   }
   [[nodiscard]] uint16_t port() const { return port_; }
-  [[nodiscard]] const std::string& folder() const { return folder_; }
+  [[nodiscard]] const std::string& folder() const { return folder_.path(); }
   [[nodiscard]] Client client(const std::string& token = "") const { return Client({.host = "127.0.0.1", .port = port_}, {.token = token}); }
   HttpReply ask(const Client::Request& request, const std::string& token = "") {
     auto reply = client(token).ask(request);
@@ -99,7 +95,7 @@ class Served {
   FakeWorker worker;
 
  private:
-  std::string folder_;
+  TemporaryFolder folder_ = *TemporaryFolder::make("served");
   Catalogue catalogue_;
   Events events_;
   Loop loop_;

@@ -16,6 +16,7 @@
 #include <cerrno>
 
 #include "base/clock.h"
+#include "base/pipe.h"
 
 namespace pointsman {
 
@@ -23,11 +24,7 @@ namespace {
 
 // Runs between fork and exec: system calls only, since other threads may have held any lock.
 [[noreturn]] void become(const ChildOptions& options, const std::vector<char*>& arguments, std::vector<int>& sources, pid_t parent, int failure_fd) {
-  const auto give_up = [&] {
-    const int error = errno;
-    [[maybe_unused]] const ssize_t n = ::write(failure_fd, &error, sizeof error);
-    ::_exit(127);
-  };
+  const auto give_up = [&] { tell_start_failure(failure_fd); };
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
@@ -62,8 +59,7 @@ namespace {
     if (::sched_setscheduler(0, SCHED_BATCH, &param) != 0) give_up();
   }
   ::execvp(arguments[0], arguments.data());
-  give_up();
-  ::_exit(127);
+  tell_start_failure(failure_fd);
 }
 
 Result<ChildExit> reap(pid_t pid) {
@@ -84,14 +80,13 @@ Result<Child> Child::start(const ChildOptions& options) {
   for (const std::string& argument : options.arguments) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   std::vector<int> sources(options.files.size(), -1);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-  UniqueFd failure_in(ends[0]), failure_out(ends[1]);
+  auto failure = Pipe::open();
+  if (!failure) return fail(failure.error());
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("fork");
-  if (pid == 0) become(options, arguments, sources, parent, failure_out.get());
-  failure_out.reset();
+  if (pid == 0) become(options, arguments, sources, parent, failure->out.get());
+  failure->out.reset();
   UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!handle) {
     auto failed = fail_errno("pidfd_open");
@@ -100,12 +95,7 @@ Result<Child> Child::start(const ChildOptions& options) {
     return failed;
   }
   Child child(pid, std::move(handle));
-  int error = 0;
-  ssize_t n = 0;
-  do {
-    n = ::read(failure_in.get(), &error, sizeof error);
-  } while (n < 0 && errno == EINTR);
-  if (n == sizeof error) {
+  if (const int error = told_start_failure(failure->in.get()); error != 0) {
     errno = error;
     return fail_errno("start " + options.arguments[0]);
   }

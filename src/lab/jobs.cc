@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/pipe.h"
 #include "base/rng.h"
 #include "base/unique_fd.h"
 #include "lab/devices.h"
@@ -157,13 +158,13 @@ struct Ended {
 };
 
 Result<Ended> run_program(const std::string& command, const std::string& directory, size_t most, std::array<Capture, 2>& captures) {
-  int out_ends[2], error_ends[2];
-  if (::pipe2(out_ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-  captures[0].in.reset(out_ends[0]);
-  UniqueFd out(out_ends[1]);
-  if (::pipe2(error_ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-  captures[1].in.reset(error_ends[0]);
-  UniqueFd error(error_ends[1]);
+  std::array<UniqueFd, 2> ends;  // that the program writes to
+  for (size_t i = 0; i < 2; ++i) {
+    auto pipe = Pipe::open();
+    if (!pipe) return fail(pipe.error());
+    captures[i].in = std::move(pipe->in);
+    ends[i] = std::move(pipe->out);
+  }
   SystemClock clock;
   Ended ended;
   const int64_t start_ns = clock.now_ns();
@@ -172,15 +173,14 @@ Result<Ended> run_program(const std::string& command, const std::string& directo
   if (pid == 0) {
     const int null = ::open("/dev/null", O_RDONLY);
     ::dup2(null, 0);
-    ::dup2(out.get(), 1);
-    ::dup2(error.get(), 2);
+    ::dup2(ends[0].get(), 1);
+    ::dup2(ends[1].get(), 2);
     ::setsid();
     if (::chdir(directory.c_str()) != 0) ::_exit(126);
     ::execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
     ::_exit(127);
   }
-  out.reset();
-  error.reset();
+  for (UniqueFd& end : ends) end.reset();
   // A grandchild may hold a pipe open after the program itself has ended: the program's end is what counts.
   UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!handle) return fail_errno("pidfd_open");

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/unique_fd.h"
+#include "base/pipe.h"
 
 namespace pointsman {
 
@@ -31,15 +31,6 @@ Result<Unit> become_fifo() {
   if (::sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &param) != 0) return fail_errno("SCHED_FIFO");
   return Unit{};
 }
-
-struct Pipe {
-  UniqueFd in, out;
-  static Result<Pipe> open() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-    return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-  }
-};
 
 Result<PingPongResult> trips_until(int most, int64_t pause_ns, const std::atomic<bool>* stopping) {
   auto there = Pipe::open();

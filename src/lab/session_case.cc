@@ -90,18 +90,4 @@ SessionDifference difference(std::span<const SessionRun> base, std::span<const S
   return out;
 }
 
-Description describe(const std::vector<double>& values) {
-  Description d;
-  d.count = static_cast<int>(values.size());
-  if (values.empty()) return d;
-  d.mean = mean_of(values);
-  d.std = deviation_of(values);
-  d.min = quantile_of(values, 0);
-  d.q25 = quantile_of(values, .25);
-  d.q50 = quantile_of(values, .5);
-  d.q75 = quantile_of(values, .75);
-  d.max = quantile_of(values, 1);
-  return d;
-}
-
 }  // namespace pointsman

@@ -37,11 +37,4 @@ struct SessionDifference {
 };
 SessionDifference difference(std::span<const SessionRun> base, std::span<const SessionRun> other);
 
-// As pandas' describe() has it: std with ddof 1 (NaN for one value), quartiles by linear interpolation.
-struct Description {
-  int count = 0;
-  double mean = 0, std = 0, min = 0, q25 = 0, q50 = 0, q75 = 0, max = 0;
-};
-Description describe(const std::vector<double>& values);
-
 }  // namespace pointsman

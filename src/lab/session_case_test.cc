@@ -58,18 +58,5 @@ TEST(SessionCase, FasterProcessesOfTheSameNumberAreTheSchedulersDoing) {
   EXPECT_NEAR(d.by_turnaround, std::log(4.1 / 5.2), 1e-9);
 }
 
-// numpy: describe of [1, 2, 4, 8]
-TEST(SessionCase, DescribesAsPandasDoes) {
-  const Description d = describe(std::vector<double>{8, 1, 4, 2});
-  EXPECT_EQ(d.count, 4);
-  EXPECT_DOUBLE_EQ(d.mean, 3.75);
-  EXPECT_NEAR(d.std, 3.095695936834452, 1e-12);
-  EXPECT_DOUBLE_EQ(d.q25, 1.75);
-  EXPECT_DOUBLE_EQ(d.q50, 3);
-  EXPECT_DOUBLE_EQ(d.q75, 5);
-  EXPECT_DOUBLE_EQ(d.max, 8);
-  EXPECT_EQ(describe(std::vector<double>{}).count, 0);
-}
-
 }  // namespace
 }  // namespace pointsman

@@ -1,27 +1,18 @@
 // FakeTree: a throw-away procfs and sysfs for tests, whose files change in place as the kernel's do.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "base/temporary_folder.h"
 #include "metrics/collector.h"
 
 namespace pointsman {
 
 class FakeTree {
  public:
-  FakeTree() {
-    std::string name = (std::filesystem::temp_directory_path() / "pointsman-tree-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    root_ = name;
-    std::filesystem::create_directories(root_ / "sys/block");
-  }
-  FakeTree(const FakeTree&) = delete;
-  FakeTree& operator=(const FakeTree&) = delete;
-  ~FakeTree() { std::filesystem::remove_all(root_); }
+  FakeTree() { std::filesystem::create_directories(root_ / "sys/block"); }
 
   // Overwrites in place: what holds the file open sees the new content.
   void write(const std::string& path, const std::string& content) const {
@@ -45,7 +36,8 @@ class FakeTree {
   [[nodiscard]] Roots roots() const { return {.procfs = (root_ / "proc").string(), .sysfs = (root_ / "sys").string()}; }
 
  private:
-  std::filesystem::path root_;
+  TemporaryFolder folder_ = *TemporaryFolder::make("tree");
+  std::filesystem::path root_ = folder_.path();
 };
 
 }  // namespace pointsman

@@ -12,6 +12,7 @@
 #include <optional>
 
 #include "base/file.h"
+#include "base/temporary_folder.h"
 #include "report/ledger_tracks.h"
 
 namespace pointsman::report {
@@ -84,13 +85,7 @@ const Field& one(const std::vector<Field>& fields, int number) {
 
 class PerfettoTest : public testing::Test {
  protected:
-  PerfettoTest() {
-    std::string name = (std::filesystem::temp_directory_path() / "pointsman-perfetto-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) std::abort();
-    folder_ = name;
-  }
-  ~PerfettoTest() override { std::filesystem::remove_all(folder_); }
-  std::string path() const { return (folder_ / "trace").string(); }
+  std::string path() const { return folder_.path() + "/trace"; }
   PerfettoFile open() {
     auto file = PerfettoFile::open(path(), 1000);
     EXPECT_TRUE(file) << file.error().message;
@@ -102,7 +97,7 @@ class PerfettoTest : public testing::Test {
     text_ = *text;
     return decode(text_);
   }
-  std::filesystem::path folder_;
+  TemporaryFolder folder_ = *TemporaryFolder::make("perfetto");
   std::string text_;
 };
 

@@ -9,8 +9,7 @@
 #include <deque>
 
 #include "base/file.h"
-#define TOML_EXCEPTIONS 0
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 namespace pointsman {
 namespace {

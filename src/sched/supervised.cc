@@ -19,7 +19,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/unique_fd.h"
+#include "base/pipe.h"
 
 namespace pointsman {
 namespace {
@@ -28,11 +28,7 @@ constexpr int64_t kCgroupPatience = 200 * kMillisecond;  // until a control grou
 
 // Runs between fork and exec: system calls only, since other threads may have held any lock.
 [[noreturn]] void become(char* const* arguments, int output_fd, int cgroup_fd, pid_t parent, int failure_fd) {
-  const auto give_up = [&] {
-    const int error = errno;
-    [[maybe_unused]] const ssize_t n = ::write(failure_fd, &error, sizeof error);
-    ::_exit(127);
-  };
+  const auto give_up = [&] { tell_start_failure(failure_fd); };
   ::setpgid(0, 0);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
@@ -46,8 +42,7 @@ constexpr int64_t kCgroupPatience = 200 * kMillisecond;  // until a control grou
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(output_fd, 1) < 0 || ::dup2(output_fd, 2) < 0) give_up();
   if (::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC) != 0) give_up();
   ::execv(arguments[0], arguments);
-  give_up();
-  ::_exit(127);
+  tell_start_failure(failure_fd);
 }
 
 }  // namespace
@@ -56,18 +51,17 @@ constexpr int64_t kCgroupPatience = 200 * kMillisecond;  // until a control grou
 class Supervised::Sink {
  public:
   static Result<std::unique_ptr<Sink>> open(size_t most) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
+    auto pipe = Pipe::open();
+    if (!pipe) return fail(pipe.error());
     auto sink = std::unique_ptr<Sink>(new Sink(most));
-    sink->in_.reset(ends[0]);
-    sink->out_.reset(ends[1]);
+    sink->pipe_ = std::move(*pipe);
     sink->stop_.reset(::eventfd(0, EFD_CLOEXEC));
     if (!sink->stop_) return fail_errno("eventfd");
     return sink;
   }
   // Once the child has its end of the pipe.
   void begin() {
-    out_.reset();
+    pipe_.out.reset();
     thread_ = std::thread([this] { drain(); });
   }
   ~Sink() { end(); }
@@ -78,7 +72,7 @@ class Supervised::Sink {
     [[maybe_unused]] const ssize_t n = ::write(stop_.get(), &one, sizeof one);
     thread_.join();
   }
-  [[nodiscard]] int child_fd() const { return out_.get(); }
+  [[nodiscard]] int child_fd() const { return pipe_.out.get(); }
   std::string kept() {
     const std::lock_guard lock(mutex_);
     return kept_;
@@ -89,7 +83,7 @@ class Supervised::Sink {
   void drain() {
     char buffer[4096];
     for (bool stopping = false;;) {
-      pollfd waits[2] = {{in_.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
+      pollfd waits[2] = {{pipe_.in.get(), POLLIN, 0}, {stop_.get(), POLLIN, 0}};
       const int ready = ::poll(waits, stopping ? 1 : 2, stopping ? 0 : -1);
       if (ready < 0 && errno == EINTR) continue;
       if (ready <= 0) return;
@@ -98,7 +92,7 @@ class Supervised::Sink {
         if (stopping) return;
         continue;
       }
-      const ssize_t n = ::read(in_.get(), buffer, sizeof buffer);
+      const ssize_t n = ::read(pipe_.in.get(), buffer, sizeof buffer);
       if (n < 0 && errno == EINTR) continue;
       if (n <= 0) return;
       const std::lock_guard lock(mutex_);
@@ -107,7 +101,8 @@ class Supervised::Sink {
     }
   }
   size_t most_;
-  UniqueFd in_, out_, stop_;
+  Pipe pipe_;
+  UniqueFd stop_;
   std::mutex mutex_;
   std::string kept_;
   std::thread thread_;
@@ -129,23 +124,16 @@ Result<std::unique_ptr<Supervised>> Supervised::start(Options options) {
   std::vector<char*> arguments;
   for (const std::string& word : o.command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return fail_errno("pipe");
-  const UniqueFd failure_in(ends[0]);
-  UniqueFd failure_out(ends[1]);
+  auto failure = Pipe::open();
+  if (!failure) return fail(failure.error());
   const pid_t parent = ::getpid();
   const pid_t pid = ::fork();
   if (pid < 0) return fail_errno("fork");
-  if (pid == 0) become(arguments.data(), made->sink_->child_fd(), cgroup.get(), parent, failure_out.get());
+  if (pid == 0) become(arguments.data(), made->sink_->child_fd(), cgroup.get(), parent, failure->out.get());
   made->pid_ = pid;
   made->running_ = true;
-  failure_out.reset();
-  int error = 0;
-  ssize_t n = 0;
-  do {
-    n = ::read(failure_in.get(), &error, sizeof error);
-  } while (n < 0 && errno == EINTR);
-  if (n == sizeof error) {
+  failure->out.reset();
+  if (const int error = told_start_failure(failure->in.get()); error != 0) {
     errno = error;
     return fail_errno("start " + o.command[0]);
   }

@@ -3,26 +3,20 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <filesystem>
+#include "base/temporary_folder.h"
 
 namespace pointsman {
 namespace {
 
 class Experiments : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = testing::TempDir() + "pointsman-experiments-XXXXXX";
-    ASSERT_NE(::mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = folder_ + "/l.db";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
   ExperimentStore open() {
     auto store = ExperimentStore::open(path_);
     if (!store) throw std::runtime_error(store.error().message);
     return std::move(*store);
   }
-  std::string folder_, path_;
+  TemporaryFolder folder_ = *TemporaryFolder::make("experiments");
+  std::string path_ = folder_.path() + "/l.db";
 };
 
 TEST_F(Experiments, GoThroughTheirStates) {

@@ -66,12 +66,6 @@ Result<Stressor> parse_stressor(std::string_view text, const StressSetOptions& o
 
 }  // namespace
 
-std::vector<std::string> known_stressors() {
-  std::vector<std::string> names;
-  for (const Known& k : kKnown) names.emplace_back(k.name);
-  return names;
-}
-
 Result<std::vector<Stressor>> draw_stress_set(const StressSetOptions& options) {
   if (options.timeout_s < 0 || options.timeout_s > 3600) return fail(ErrorCode::kInvalidArgument, "a timeout is 1 to 3600 s, or 0 for fixed work");
   if (!(options.cpu_seconds >= 0.01 && options.cpu_seconds <= 1000)) return fail(ErrorCode::kInvalidArgument, "the work of an instance is 0.01 to 1000 CPU seconds");

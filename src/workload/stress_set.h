@@ -30,9 +30,6 @@ struct StressSetOptions {
 // Errors: kInvalidArgument (an unknown stressor without OPS: how much work an operation is nobody knows; a number out of range).
 Result<std::vector<Stressor>> draw_stress_set(const StressSetOptions& options);
 
-// The stressors whose operations are known: drawn from these.
-std::vector<std::string> known_stressors();
-
 std::vector<std::string> command_of(const std::vector<Stressor>& set, const StressSetOptions& options);
 
 // Why COMMAND's turnaround says nothing of a scheduler: a stress-ng that ends by its timeout. Empty: it does not, or is no stress-ng.

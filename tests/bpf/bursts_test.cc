@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,35 +13,10 @@
 
 #include "base/clock.h"
 #include "learn/replay.h"
+#include "tests/bpf/children.h"
 
 namespace pointsman {
 namespace {
-
-void nap(int64_t ns) {
-  const timespec t{.tv_sec = ns / kSecond, .tv_nsec = ns % kSecond};
-  ::nanosleep(&t, nullptr);
-}
-int64_t cpu_used_ns() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return t.tv_sec * kSecond + t.tv_nsec;
-}
-void burn(int64_t ns) {
-  for (const int64_t end = cpu_used_ns() + ns; cpu_used_ns() < end;) {
-    for (int i = 0; i < 200; ++i) __builtin_ia32_pause();
-  }
-}
-pid_t start(const std::function<void()>& body) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  body();
-  ::_exit(0);
-}
-void finish(pid_t child) {
-  int status = 0;
-  EXPECT_EQ(::waitpid(child, &status, 0), child);
-  EXPECT_EQ(status, 0);
-}
 
 class BurstsTest : public testing::Test {
  protected:

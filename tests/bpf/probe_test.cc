@@ -19,47 +19,11 @@
 #include "base/clock.h"
 #include "metrics/probe.h"
 #include "metrics/sampler.h"
+#include "tests/bpf/children.h"
 
 namespace pointsman {
 namespace {
 
-void nap(int64_t ns) {
-  const timespec t{.tv_sec = ns / kSecond, .tv_nsec = ns % kSecond};
-  ::nanosleep(&t, nullptr);
-}
-int64_t cpu_used_ns() {
-  timespec t{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-  return t.tv_sec * kSecond + t.tv_nsec;
-}
-void burn(int64_t ns) {
-  for (const int64_t end = cpu_used_ns() + ns; cpu_used_ns() < end;) {
-    for (int i = 0; i < 200; ++i) __builtin_ia32_pause();
-  }
-}
-void pin_to(int cpu) {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  CPU_SET(cpu, &set);
-  ::sched_setaffinity(0, sizeof(set), &set);
-}
-
-pid_t start(const std::function<void()>& body) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  body();
-  ::_exit(0);
-}
-rusage finish(pid_t child) {
-  rusage usage{};
-  int status = 0;
-  EXPECT_EQ(::wait4(child, &status, 0, &usage), child);
-  EXPECT_EQ(status, 0);
-  return usage;
-}
-int64_t cpu_ns(const rusage& u) {
-  return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * kSecond + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * kMicrosecond;
-}
 uint64_t entries(const uint64_t (&hist)[PM_HIST_BUCKETS]) { return std::accumulate(std::begin(hist), std::end(hist), uint64_t{0}); }
 
 class ProbeTest : public testing::Test {
@@ -346,23 +310,23 @@ TEST_F(ProbeTest, SeesTheCpuTimeOfAHogThatStillRuns) {
 TEST_F(ProbeTest, CpuTimeAtExitIsThatOfRusage) {
   std::vector<pid_t> children;
   for (int i = 0; i < 3; ++i) children.push_back(start([] { burn(40 * kMillisecond); }));
-  int64_t used_ns = 0;
-  for (const pid_t child : children) used_ns += cpu_ns(finish(child));
+  int64_t children_ns = 0;
+  for (const pid_t child : children) children_ns += used_ns(finish(child));
   const auto after = read_until([&](const pm_probe& p) { return p.exits - before_.sums.exits >= 3; });
-  EXPECT_GE(used_ns, 120 * kMillisecond);
-  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), used_ns / kMicrosecond - 500);
+  EXPECT_GE(children_ns, 120 * kMillisecond);
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), children_ns / kMicrosecond - 500);
   EXPECT_GE(grown(&pm_probe::exit_us2, after), 3 * 39'000ull * 39'000ull);
   // The process's first second, and all of it under nice 0.
-  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::young_ns, after)), used_ns - 5 * kMillisecond);
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::young_ns, after)), children_ns - 5 * kMillisecond);
 }
 
 TEST_F(ProbeTest, SharesOfNiceAndSmallTasks) {
   int64_t nice_ns = 0, small_ns = 0;
-  nice_ns += cpu_ns(finish(start([] {
+  nice_ns += used_ns(finish(start([] {
     if (::setpriority(PRIO_PROCESS, 0, 5) != 0) ::_exit(1);
     burn(60 * kMillisecond);
   })));
-  for (int i = 0; i < 20; ++i) small_ns += cpu_ns(finish(start([] { burn(3 * kMillisecond); })));
+  for (int i = 0; i < 20; ++i) small_ns += used_ns(finish(start([] { burn(3 * kMillisecond); })));
   const auto after = read();
   EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::nice_ns, after)), nice_ns * 9 / 10);
   EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::small_ns, after)), small_ns * 9 / 10);
@@ -452,7 +416,7 @@ TEST_F(ProbeTest, TasksAliveBeforeItCountFromWhenTheyAreSeen) {
   EXPECT_GE(mean_runnable(before_, now), 0.9);
   const auto after = read_until([&](const pm_probe& p) { return p.exits > before_.sums.exits; });
   // What it used before it was watched counts at its exit: that is its CPU time.
-  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), cpu_ns(usage) / kMicrosecond - 500);
+  EXPECT_GE(static_cast<int64_t>(grown(&pm_probe::exit_us, after)), used_ns(usage) / kMicrosecond - 500);
   ::munmap(stop, 4096);
 }
 

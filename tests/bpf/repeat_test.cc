@@ -18,18 +18,14 @@ class VariabilityRuns : public testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "probe and trace need root";
-    folder_ = (std::filesystem::temp_directory_path() / "pointsman-variability-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
-  }
-  void TearDown() override {
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
   }
   std::string read(const std::string& name) {
     auto text = read_file(folder_ + "/out/" + name);
     EXPECT_TRUE(text) << text.error().message;
     return text ? *text : "";
   }
-  std::string folder_;
+  TempFolder temporary_;
+  const std::string& folder_ = temporary_.path();
 };
 
 TEST_F(VariabilityRuns, ACommandAgainstItself) {

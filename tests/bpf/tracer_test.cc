@@ -16,31 +16,11 @@
 #include <thread>
 
 #include "base/clock.h"
+#include "tests/bpf/children.h"
 
 namespace pointsman {
 namespace {
 
-void nap(int64_t ns) {
-  const timespec t{.tv_sec = ns / kSecond, .tv_nsec = ns % kSecond};
-  ::nanosleep(&t, nullptr);
-}
-int64_t thread_cpu_ns() {
-  timespec t{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return t.tv_sec * kSecond + t.tv_nsec;
-}
-void burn(int64_t ns) {
-  for (const int64_t end = thread_cpu_ns() + ns; thread_cpu_ns() < end;) {
-    for (int i = 0; i < 200; ++i) __builtin_ia32_pause();
-  }
-}
-pid_t start(const std::function<void()>& body) {
-  const pid_t child = ::fork();
-  if (child != 0) return child;
-  body();
-  ::_exit(0);
-}
-int64_t used_ns(const rusage& u) { return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * kSecond + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * kMicrosecond; }
 int64_t now_ns() { return SystemClock().now_ns(); }
 
 class TracerTest : public testing::Test {
@@ -50,13 +30,6 @@ class TracerTest : public testing::Test {
     if (!tracer && tracer.error().code == ErrorCode::kPermissionDenied) GTEST_SKIP() << tracer.error().message;
     ASSERT_TRUE(tracer) << tracer.error().message;
     tracer_.emplace(std::move(*tracer));
-  }
-  rusage finish(pid_t child, int wanted_status = 0) {
-    rusage usage{};
-    int status = 0;
-    EXPECT_EQ(::wait4(child, &status, 0, &usage), child);
-    EXPECT_EQ(status, wanted_status);
-    return usage;
   }
   // A parent hears of a child's end a little before its last switch.
   pm_process ended(pid_t pid) {

@@ -5,10 +5,10 @@
 
 #include <cmath>
 #include <cstdlib>
-#include <filesystem>
 #include <map>
 
 #include "base/file.h"
+#include "base/temporary_folder.h"
 #include "report/frame.h"
 #include "report/perf_text.h"
 #include "tests/run_binary.h"
@@ -20,13 +20,9 @@ class PerfTest : public testing::Test {
  protected:
   void SetUp() override {
     if (std::system("command -v perf >/dev/null 2>&1") != 0) GTEST_SKIP() << "perf is not installed (scripts/setup --test does it)";
-    folder_ = (std::filesystem::temp_directory_path() / "pointsman-perf-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(folder_.data()), nullptr);
   }
-  void TearDown() override {
-    if (!folder_.empty()) std::filesystem::remove_all(folder_);
-  }
-  std::string folder_;
+  TemporaryFolder temporary_ = *TemporaryFolder::make("perf");
+  const std::string& folder_ = temporary_.path();
 };
 
 TEST_F(PerfTest, TheSameRunGivesTheSameTable) {

@@ -2,12 +2,13 @@
 #include "report/perfetto.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
 #include <nlohmann/json.hpp>
+
+#include "base/temporary_folder.h"
+#include "tests/runtime/python_process.h"
 
 namespace pointsman {
 namespace {
@@ -15,12 +16,10 @@ namespace {
 const std::string kSource = POINTSMAN_SOURCE_DIR;
 
 TEST(PerfettosOwnSchema, ReadsWhatWeWrite) {
-  const char* given = std::getenv("POINTSMAN_PYTHON");
-  const std::string python = given != nullptr ? given : kSource + "/build/venv/bin/python";
+  const std::string python = PythonProcess::program();
   if (::access(python.c_str(), X_OK) != 0) GTEST_SKIP() << python << " is not there: scripts/setup --test makes it";
-  std::string folder = (std::filesystem::temp_directory_path() / "pointsman-perfetto-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  const std::string path = folder + "/trace";
+  const TemporaryFolder folder = *TemporaryFolder::make("perfetto");
+  const std::string path = folder.path() + "/trace";
   auto file = report::PerfettoFile::open(path, 0);
   ASSERT_TRUE(file) << file.error().message;
   using report::PerfettoFile;
@@ -43,7 +42,6 @@ TEST(PerfettosOwnSchema, ReadsWhatWeWrite) {
   std::array<char, 4096> buffer;
   for (size_t n = 0; (n = std::fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) text.append(buffer.data(), n);
   ASSERT_EQ(::pclose(pipe), 0) << text;
-  std::filesystem::remove_all(folder);
   const auto found = nlohmann::json::parse(text, nullptr, false);
   ASSERT_FALSE(found.is_discarded()) << text;
   EXPECT_EQ(found["unknown"], 0) << text;

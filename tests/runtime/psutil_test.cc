@@ -16,73 +16,35 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/temporary_folder.h"
 #include "metrics/catalogue.h"
 #include "metrics/sampler.h"
+#include "tests/runtime/python_process.h"
 
 namespace pointsman {
 namespace {
 
 const std::string kSource = POINTSMAN_SOURCE_DIR;
 
-std::string python() {
-  const char* given = std::getenv("POINTSMAN_PYTHON");
-  return given != nullptr ? given : kSource + "/build/venv/bin/python";
-}
-
-// psutil in a process of its own, asked line by line.
-class Reader {
+// psutil in a process of its own. It says its version first.
+class Reader : public PythonProcess {
  public:
-  Reader() {
-    int in[2], out[2];
-    if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0) std::abort();
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::dup2(in[0], STDIN_FILENO);
-      ::dup2(out[1], STDOUT_FILENO);
-      const std::string program = python(), script = kSource + "/tests/runtime/psutil_reader.py";
-      ::execl(program.c_str(), program.c_str(), script.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(in[0]);
-    ::close(out[1]);
-    to_ = ::fdopen(in[1], "w");
-    from_ = ::fdopen(out[0], "r");
-    version_ = answer().value("psutil", "");
-  }
-  Reader(const Reader&) = delete;
-  Reader& operator=(const Reader&) = delete;
-  ~Reader() {
-    std::fclose(to_);
-    std::fclose(from_);
-    ::waitpid(child_, nullptr, 0);
-  }
-  nlohmann::json ask(const std::string& line) {
-    std::fprintf(to_, "%s\n", line.c_str());
-    std::fflush(to_);
-    return answer();
-  }
+  Reader() : PythonProcess("tests/runtime/psutil_reader.py"), version_(checked(answer()).value("psutil", "")) {}
+  nlohmann::json ask(const std::string& line) { return checked(PythonProcess::ask(line)); }
   [[nodiscard]] const std::string& version() const { return version_; }
 
  private:
-  nlohmann::json answer() {
-    char* line = nullptr;
-    size_t size = 0;
-    const ssize_t n = ::getline(&line, &size, from_);
-    const std::string text(line, n > 0 ? static_cast<size_t>(n) : 0);
-    std::free(line);
-    auto parsed = nlohmann::json::parse(text, nullptr, false);
-    EXPECT_FALSE(parsed.is_discarded()) << "psutil's process said '" << text << "'";
-    return parsed.is_discarded() ? nlohmann::json::object() : parsed;
+  static nlohmann::json checked(nlohmann::json said) {
+    EXPECT_FALSE(said.is_discarded()) << "psutil's process said no JSON";
+    return said.is_discarded() ? nlohmann::json::object() : said;
   }
-  pid_t child_ = -1;
-  std::FILE *to_ = nullptr, *from_ = nullptr;
   std::string version_;
 };
 
 class PsutilTest : public testing::Test {
  protected:
   void SetUp() override {
-    if (::access(python().c_str(), X_OK) != 0) GTEST_SKIP() << python() << " is not there: scripts/setup --test makes it";
+    if (::access(PythonProcess::program().c_str(), X_OK) != 0) GTEST_SKIP() << PythonProcess::program() << " is not there: scripts/setup --test makes it";
     reader_ = std::make_unique<Reader>();
     ASSERT_EQ(reader_->version(), "7.2.2");
   }
@@ -224,7 +186,6 @@ TEST_F(PsutilTest, LiveDisksAreThoseThatHoldData) {
 
 // psutil tells of a process's leader only. A process of one thread is told alike.
 TEST_F(PsutilTest, SwitchesOfOneThreadAreTheSame) {
-  const auto filesystem = std::filesystem::temp_directory_path();
   const pid_t child = ::fork();
   if (child == 0) {
     for (;;) ::pause();
@@ -239,8 +200,8 @@ TEST_F(PsutilTest, SwitchesOfOneThreadAreTheSame) {
   }
   EXPECT_EQ(before, after);
   // A walk over a tree with this process alone.
-  std::string folder = (filesystem / "pointsman-walk-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+  const TemporaryFolder tree = *TemporaryFolder::make("walk");
+  const std::string& folder = tree.path();
   std::filesystem::create_directories(folder + "/5");
   auto stat = read_file("/proc/stat");
   ASSERT_TRUE(stat);
@@ -260,7 +221,6 @@ TEST_F(PsutilTest, SwitchesOfOneThreadAreTheSame) {
   const WalkTopic walk = sampler->tick().walk;
   EXPECT_EQ(static_cast<int64_t>(walk.voluntary), before[0].get<int64_t>());
   EXPECT_EQ(static_cast<int64_t>(walk.involuntary), before[1].get<int64_t>());
-  std::filesystem::remove_all(folder);
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
 }
