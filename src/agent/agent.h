@@ -106,7 +106,7 @@ class Agent {
   int swaps_ = 0;
   std::optional<uint64_t> releases_seen_;
   std::array<int64_t, 2> measured_swap_ns_{300 * kMicrosecond, 100 * kMillisecond};  // hot, warm: first guesses, replaced by what is measured
-  std::map<ArmId, int64_t> external_swap_ns_;                                        // to and from each external arm, as measured last
+  std::map<ArmId, int64_t> external_swap_ns_;                                        // to and from each external arm: a slow mean of what was measured
   std::vector<uint32_t> tick_ns_;                                                    // a ring of the last 4096
   int64_t ticks_ = 0, late_ticks_ = 0;
 };

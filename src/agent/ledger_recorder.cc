@@ -109,7 +109,7 @@ void LedgerRecorder::hand_over() {
   waiting_.push_back(std::exchange(piece_, LedgerRun{}));
   if (waiting_.size() > kMostWaiting) {
     waiting_.pop_front();
-    ++lost_;
+    if (lost_++ == 0) log_warning("the ledger's disk is too slow for it: a piece of the ledger is lost");
   }
   changed_.notify_all();
 }

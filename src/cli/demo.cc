@@ -29,8 +29,6 @@ constexpr uint64_t kHeldOutSeed = 1;
 constexpr int kPhases = 6;
 // A marked run is no measurement: it begins again at another moment of the idle machine, this often at most.
 constexpr int kRedraws = 2;
-// What the oracle takes a swap to cost: hot as measured, warm as measured under load.
-constexpr int64_t kHotSwapNs = 2'000'000, kWarmSwapNs = 150'000'000;
 
 struct Options {
   LabOptions lab;
@@ -74,20 +72,11 @@ Result<Stage> prepare(const Options& options, const std::vector<LedgerRun>& matr
   if (!everything) return fail(everything.error().at("the matrix"));
   const auto costs = family_costs(everything->dataset);
   for (const Scenario& scenario : stage.scenarios) {
-    std::vector<OraclePhase> phases;
-    int64_t at_ns = 0;
-    for (const Phase& phase : scenario.phases) {
-      phases.push_back({phase.family, at_ns, phase.length_ns});
-      at_ns += phase.length_ns;
-    }
-    auto plan = oracle_schedule(phases, costs, {.hot_swap_ns = kHotSwapNs, .warm_swap_ns = kWarmSwapNs});
+    auto plan = oracle_plan(scenario, costs);
     if (!plan) return fail(plan.error());
     stage.oracles.push_back(std::move(*plan));
   }
-  Dataset train;
-  for (Block& block : everything->dataset.blocks)
-    if (split_of(block.family, block.seed) == "train") train.blocks.push_back(std::move(block));
-  stage.train_static = arms()[static_cast<size_t>(best_static(train))].name;
+  stage.train_static = train_static_of(everything->dataset);
   return stage;
 }
 
@@ -254,6 +243,20 @@ Result<int> run_jobs(const Options& options, const LabBench& bench, const std::s
   }
 }
 
+// With what was asked for beyond the defaults, so that it makes the same page.
+std::string command_of(const Options& o) {
+  const Options defaults;
+  std::string out = fmt::format("pointsman demo --seeds {} --held-out-seeds {}", o.seeds, o.held_out_seeds);
+  if (o.first_seed != defaults.first_seed) out += fmt::format(" --first-seed {}", o.first_seed);
+  if (o.phase_seconds != defaults.phase_seconds) out += fmt::format(" --phase-seconds {}", o.phase_seconds);
+  if (o.lab.cpus != defaults.lab.cpus) out += fmt::format(" --cpus {}", o.lab.cpus);
+  if (o.lab.memory_mb != defaults.lab.memory_mb) out += fmt::format(" --memory {}", o.lab.memory_mb);
+  if (!o.lab.kernel.empty()) out += " --kernel " + o.lab.kernel;
+  if (!o.model.empty()) out += " --model " + o.model;
+  if (!o.data.empty()) out += " --data " + o.data;
+  return out;
+}
+
 Result<Unit> run(const Options& options) {
   const std::string data = options.data.empty() ? find_in_project("data/matrix.pmm") : options.data;
   if (data.empty()) return fail(ErrorCode::kNotFound, "no data/matrix.pmm, which the oracle needs: name a matrix file with --data, or make one with pointsman lab matrix --write");
@@ -324,12 +327,12 @@ Result<Unit> run(const Options& options) {
       fmt::format("Each run is a fork of one saved virtual machine; the plan of jobs is fixed by its seed ({} to {}) and the same for every controller. The cost is the geometric-mean slowdown (TAT / service) of each phase's "
                   "jobs; phases count equally; ratios are to eevdf on the same jobs.",
                   options.first_seed, options.first_seed + static_cast<uint64_t>(options.seeds) - 1),
-      fmt::format("The oracle switches at the phases' boundaries to the arm that the matrix ({}) says is best for the family, pays for its swaps, and is no upper bound on a single run.", "data/matrix.pmm")};
+      fmt::format("The oracle switches at the phases' boundaries to the arm that the matrix ({}) says is best for the family, pays for its swaps, and is no upper bound on a single run.", options.data.empty() ? "data/matrix.pmm" : options.data)};
   for (const std::string& text : oracle_lines(out)) out.how.push_back(text);
   if (*redrawn > 0)
     out.how.push_back(fmt::format("{} runs were marked (their dispatcher was late, or the self-test failed) and begun again at another moment of the idle machine, {} times at most.", *redrawn, kRedraws));
   out.how.insert(out.how.end(), troubles.begin(), troubles.end());
-  out.command = fmt::format("pointsman demo --seeds {} --held-out-seeds {}", options.seeds, options.held_out_seeds);
+  out.command = command_of(options);
   report::summarise(out, interval_of_mean);
 
   if (!options.html.empty()) {

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "base/temporary_folder.h"
 #include "cli/evaluate_live.h"
 #include "cli/evaluate_view.h"
 #include "cli/model_option.h"
@@ -36,22 +37,6 @@ struct Options {
   uint64_t seed = 1;
   LiveEvaluation live{};
   JsonOption json;
-};
-
-// Trained models live in a folder of their own while they are judged: controllers read their models from files.
-class Scratch {
- public:
-  Scratch() : path_(std::filesystem::temp_directory_path() / fmt::format("pointsman-evaluate-{}", getpid())) { std::filesystem::create_directories(path_); }
-  ~Scratch() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  Scratch(const Scratch&) = delete;
-  Scratch& operator=(const Scratch&) = delete;
-  [[nodiscard]] std::string file(const std::string& name) const { return (path_ / name).string(); }
-
- private:
-  std::filesystem::path path_;
 };
 
 Contender contender(const std::string& name, const std::string& spec, const std::string& summary) {
@@ -130,7 +115,7 @@ std::string with_model_of(std::string spec, const std::string& model) {
   return spec;
 }
 
-Result<std::vector<Ground>> grounds_of(const Dataset& train_set, const Dataset& validation, const std::string& model, const TrainOptions& options, const Scratch& scratch) {
+Result<std::vector<Ground>> grounds_of(const Dataset& train_set, const Dataset& validation, const std::string& model, const TrainOptions& options, const std::string& folder) {
   constexpr size_t kFolds = 4;
   std::vector<Ground> out{{.data = validation, .model = model, .share = .5}};
   std::vector<std::string> families;
@@ -151,7 +136,7 @@ Result<std::vector<Ground>> grounds_of(const Dataset& train_set, const Dataset& 
     }
     auto trained = train(seen, options);
     if (!trained) return fail(trained.error());
-    ground.model = scratch.file(fmt::format("fold{}.pmm", fold));
+    ground.model = fmt::format("{}/fold{}.pmm", folder, fold);
     ground.share = .5 * static_cast<double>(ground.data.blocks.size()) / static_cast<double>(train_set.blocks.size());
     if (auto saved = save_model(ground.model, *trained, {}); !saved) return fail(saved.error());
     out.push_back(std::move(ground));
@@ -230,7 +215,9 @@ Result<Unit> run(const Options& o) {
   view.command = fmt::format("pointsman evaluate --seconds {}{}{}", o.seconds, o.quick ? " --quick" : "", o.live_cost == "queue" ? " --live-cost queue" : "");
   view.quick = o.quick;
   view.train_static = arms()[static_cast<size_t>(fixed)].name;
-  const Scratch scratch;
+  // Where trained models live while they are judged: controllers read theirs from files.
+  const auto folder = TemporaryFolder::make("evaluate");
+  if (!folder) return fail(folder.error());
   const SystemClock clock;
   std::vector<Contender> contenders;
   for (ArmId arm = 0; arm < kChoosable; ++arm) {
@@ -261,7 +248,7 @@ Result<Unit> run(const Options& o) {
     const HeldOut seen = predict_all(*model, validation->dataset, fixed);
     model->rule = tune_rule(validation->dataset, seen, grid_for(model->kind));
     validation_cost[lesson.name] = score(validation->dataset, seen, model->rule, {.resamples = 0}).agent;
-    const std::string path = scratch.file(lesson.name + ".pmm");
+    const std::string path = folder->path() + "/" + lesson.name + ".pmm";
     if (auto saved = save_model(path, *model, {}); !saved) {
       // A loss without a lower bound may have blown its weights up: that is a finding, not the end.
       view.notes.push_back(fmt::format("{} made no usable model: {}", lesson.name, saved.error().message));
@@ -280,7 +267,7 @@ Result<Unit> run(const Options& o) {
   if (!model_of.contains("mlp")) return fail(ErrorCode::kIo, "the networks could not be trained");
   const std::string mlp = model_of.at("mlp"), prior = fmt::format("model={}", kModelHere);
   const auto lesson_of_mlp = std::find_if(all.begin(), all.end(), [](const Lesson& l) { return l.name == "mlp"; });
-  auto grounds = grounds_of(train_set->dataset, validation->dataset, mlp, lesson_of_mlp->options, scratch);
+  auto grounds = grounds_of(train_set->dataset, validation->dataset, mlp, lesson_of_mlp->options, folder->path());
   if (!grounds) return fail(grounds.error());
 
   // On line, with what was chosen on validation.

@@ -20,8 +20,7 @@ namespace pointsman {
 namespace {
 
 constexpr int kPhases = 6;
-constexpr int64_t kHotSwapNs = 2'000'000, kWarmSwapNs = 150'000'000;  // what the oracle takes a swap to cost, as in the demo
-constexpr double kGuardLimit = 1.05;                                  // an episode dearer than this times its twin under eevdf is a failure of the guard
+constexpr double kGuardLimit = 1.05;  // an episode dearer than this times its twin under eevdf is a failure of the guard
 
 struct Stage {
   Scenario scenario{};
@@ -45,13 +44,7 @@ Result<std::vector<Stage>> stages_of(const LiveEvaluation& o, const Dataset& mat
   out.push_back({std::move(*known), "test-seeds", ""});
   out.push_back({std::move(*unseen), "test-families", ""});
   for (Stage& stage : out) {
-    std::vector<OraclePhase> phases;
-    int64_t at_ns = 0;
-    for (const Phase& phase : stage.scenario.phases) {
-      phases.push_back({phase.family, at_ns, phase.length_ns});
-      at_ns += phase.length_ns;
-    }
-    auto plan = oracle_schedule(phases, costs, {.hot_swap_ns = kHotSwapNs, .warm_swap_ns = kWarmSwapNs});
+    auto plan = oracle_plan(stage.scenario, costs);
     if (!plan) return fail(plan.error());
     stage.oracle = schedule_spec(*plan);
   }
@@ -88,10 +81,7 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
   if (!everything) return fail(everything.error().at("the matrix"));
   auto stages = stages_of(o, everything->dataset);
   if (!stages) return fail(stages.error());
-  Dataset train;
-  for (Block& block : everything->dataset.blocks)
-    if (split_of(block.family, block.seed) == "train") train.blocks.push_back(std::move(block));
-  const std::string train_static(arms()[static_cast<size_t>(best_static(train))].name);
+  const std::string train_static = train_static_of(everything->dataset);
 
   // The twins, then those named.
   std::vector<std::pair<std::string, std::string>> contenders;  // label, spec
@@ -117,7 +107,7 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
       }
     fmt::print(stderr, "{}: {:.0f} virtual s in {} episodes\n", label, seconds, stages->size() * static_cast<size_t>(o.seeds));
   }
-  auto bench = open_bench(o.lab);
+  auto bench = open_bench(o.lab, o.controllers);
   if (!bench) return fail(bench.error());
   std::vector<CampaignTask> tasks;
   for (size_t i = 0; i < jobs.size(); ++i) tasks.push_back({jobs[i].request, i});
@@ -149,7 +139,7 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
     for (size_t i = 0; i < jobs.size(); ++i) {
       if (jobs[i].task.scenario != s) continue;
       runs.push_back(evaluated_run_of((*stages)[s].scenario, jobs[i].task, results[i]));
-      if (jobs[i].task.label == "eevdf") twin[jobs[i].task.seed] = mean_phase_cost(results[i]);
+      if (jobs[i].task.label == "eevdf" && results[i].distrust.empty()) twin[jobs[i].task.seed] = mean_phase_cost(results[i]);
     }
     EvaluationOptions options;
     options.train_static = train_static;
@@ -159,10 +149,15 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
       continue;
     }
     for (const ControllerResult& r : evaluation->controllers) {
-      int failures = 0;
-      for (size_t i = 0; i < jobs.size(); ++i)
-        if (jobs[i].task.scenario == s && jobs[i].task.label == r.controller && results[i].distrust.empty() && mean_phase_cost(results[i]) > twin[jobs[i].task.seed] + std::log(kGuardLimit)) ++failures;
-      add_row(table, (*stages)[s].split, r, failures, evaluation->episodes);
+      int failures = 0, compared = 0;  // with a sound twin
+      for (size_t i = 0; i < jobs.size(); ++i) {
+        if (jobs[i].task.scenario != s || jobs[i].task.label != r.controller || !results[i].distrust.empty()) continue;
+        const auto own = twin.find(jobs[i].task.seed);
+        if (own == twin.end()) continue;
+        ++compared;
+        failures += mean_phase_cost(results[i]) > own->second + std::log(kGuardLimit);
+      }
+      add_row(table, (*stages)[s].split, r, failures, compared);
       for (const FamilyResult& f : r.families) families.add({(*stages)[s].split, r.controller, f.family, to_report(f.ratio), f.ratio_to_default});
     }
   }

@@ -166,10 +166,11 @@ Result<Unit> run(const Options& o) {
     FeatureVector features{};
     std::copy(w.features.begin(), w.features.end(), features.begin());
     const auto active = find_arm(w.arm);
-    size_t arm = chosen && *chosen < kChoosable && *chosen != kDefaultArm ? static_cast<size_t>(*chosen) : 0;
-    if (arm == 0)
-      for (size_t a = 1; a < kChoosable; ++a)
-        if (a != kDefaultArm && (arm == 0 || d.predicted[a] < d.predicted[arm])) arm = a;
+    // The arm that it chose, or else the best of those that it left.
+    size_t arm = kDefaultArm == 0 ? 1 : 0;
+    for (size_t a = 0; a < kChoosable; ++a)
+      if (a != kDefaultArm && d.predicted[a] < d.predicted[arm]) arm = a;
+    if (chosen && *chosen < kChoosable && *chosen != kDefaultArm) arm = static_cast<size_t>(*chosen);
     text += fmt::format("  what the model ({}) makes {} of, against {} (each feature at its usual value instead):\n", path, name_of(arm), name_of(kDefaultArm));
     const auto parts = contributions(*model, features, active ? *active : kDefaultArm, arm);
     for (size_t i = 0; i < kShown; ++i) {

@@ -70,6 +70,9 @@ Result<Unit> run(Options options) {
     if (!disturbance) return fail(disturbance.error());
     request.disturbances.push_back(*disturbance);
   }
+  // Its key would be that of the undisturbed, unguarded run.
+  if (!options.ledger.empty() && !request.disturbances.empty()) return fail(ErrorCode::kInvalidArgument, "--ledger keeps no disturbed runs: leave out --disturb or --ledger");
+  if (!options.ledger.empty() && options.guard && !is_learned(options.controller)) return fail(ErrorCode::kInvalidArgument, "--ledger keeps {} as it is by itself: leave out --guard or --ledger", options.controller);
   auto model = load_model_bytes(options.model, options.controller);
   if (!model) return fail(model.error());
   if (is_learned(options.controller)) {

@@ -9,6 +9,7 @@
 #include "lab/campaign.h"
 #include "lab/matrix.h"
 #include "lab/session_case.h"
+#include "report/describe.h"
 #include "report/progress.h"
 #include "sched/arm.h"
 
@@ -60,16 +61,16 @@ report::Table describe_table(const Options& options, const Cells& cells) {
   report::Table table("Mean turnaround of all processes that ended while the experiment ran, described over draws as the seed does", columns_of(options, "statistic", report::Quantity::kNumber, 4));
   constexpr std::array<const char*, 8> kNames = {"count", "mean", "std", "min", "25%", "50%", "75%", "max"};
   for (size_t s = 0; s < options.sessions.size(); ++s) {
-    std::vector<Description> of_arm;
+    std::vector<report::Description> of_arm;
     for (size_t a = 0; a < options.arms.size(); ++a) {
       std::vector<double> values;
       for (const SessionRun& run : cells.at({s, a})) values.push_back(run.mean_tat_s());
-      of_arm.push_back(describe(values));
+      of_arm.push_back(report::describe(values));
     }
     for (size_t row = 0; row < kNames.size(); ++row) {
       std::vector<report::Cell> line{options.sessions[s], kNames[row]};
-      for (const Description& d : of_arm) {
-        const std::array<double, 8> values{static_cast<double>(d.count), d.mean, d.std, d.min, d.q25, d.q50, d.q75, d.max};
+      for (const report::Description& d : of_arm) {
+        const std::array<double, 8> values{d.count, d.mean, d.std, d.min, d.q25, d.q50, d.q75, d.max};
         line.emplace_back(values[row]);
       }
       table.add(std::move(line));

@@ -82,7 +82,7 @@ void add_lab_run(CLI::App& app, int& exit_code) {
   app.add_option("--limit", options->limit_seconds, "Virtual seconds after which it is given up")->capture_default_str();
   options->json.add(app);
   app.footer(examples({{"pointsman lab run --exec 'stress-ng --cpu 2 --cpu-ops 200'", "a program of this host on one exact CPU"},
-                       {"pointsman lab run --arm scx_bpfland --exec 'make -C /src'", "the same under a scheduler of somebody else's"},
+                       {"pointsman lab run --arm scx_bpfland --exec 'stress-ng --cpu 2 --cpu-ops 200'", "the same under a scheduler of somebody else's"},
                        {"pointsman lab run --arm las --file ./job.sh:/job.sh --exec 'sh /job.sh'", "your own script under las"}}));
   app.callback([options, &exit_code] {
     int program_exit = 0;

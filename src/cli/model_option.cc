@@ -9,7 +9,7 @@
 
 namespace pointsman {
 
-std::string agent_controller(const std::string& arms) { return arms.empty() ? "classifier" : "classifier:arms=" + arms; }
+std::string agent_controller() { return "classifier"; }
 std::string spelled_out(const std::string& controller) { return controller == "agent" ? agent_controller() : controller; }
 
 bool is_learned(const std::string& controller) {

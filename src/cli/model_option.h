@@ -7,8 +7,8 @@
 
 namespace pointsman {
 
-// The agent, as it decides unless told otherwise: the model with its own rule (docs/learning.md). `arms` restricts it, as "hyb+las".
-std::string agent_controller(const std::string& arms = "");
+// The agent, as it decides unless told otherwise: the model with its own rule (docs/learning.md).
+std::string agent_controller();
 // "agent" is that; anything else is itself.
 std::string spelled_out(const std::string& controller);
 

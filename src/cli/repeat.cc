@@ -300,7 +300,9 @@ Result<Repeated> repeat_in_lab(const RepeatOptions& options, const std::function
                       .controller = arm},
                      i});
   }
-  auto bench = open_bench(*options.lab);
+  std::vector<std::string> wanted;
+  for (const std::string& arm : options.arms) wanted.push_back(true_arm(arm));
+  auto bench = open_bench(*options.lab, wanted);
   if (!bench) return fail(bench.error());
   const SystemClock clock;
   report::ProgressOptions line;

@@ -152,7 +152,7 @@ Result<std::string> controller_text_of(const Config& config, const Options& opti
   std::string names;
   for (size_t arm = 0; arm < kChoosable; ++arm)
     if (config.agent.choosable[arm]) names += fmt::format("{}{}", names.empty() ? "" : "+", arms()[arm].name);
-  std::string text = config.restricts_arms && config.controller == "agent" ? agent_controller(names) : spelled_out(config.controller);
+  std::string text = spelled_out(config.controller);
   const auto add = [&](const std::string& option) { text += (text.find(':') == std::string::npos ? ":" : ",") + option; };
   if (!is_learned(text)) return text;
   if (text.find("model=") == std::string::npos) {
@@ -166,7 +166,9 @@ Result<std::string> controller_text_of(const Config& config, const Options& opti
                   options.config.empty() ? "the default objective" : options.config, wanted, options.config.empty() ? "FILE" : options.config);
     text = with_model(text, *model);
   }
-  if (config.restricts_arms && text.find("arms=") == std::string::npos) add("arms=" + names);
+  // The rest of them are held back by the agent when they want another arm.
+  const std::string kind = text.substr(0, text.find(':'));
+  if (config.restricts_arms && (kind == "classifier" || kind == "experts") && text.find("arms=") == std::string::npos) add("arms=" + names);
   return text;
 }
 

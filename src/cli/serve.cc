@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/unique_fd.h"
+#include "cli/arm_file.h"
 #include "cli/interrupt.h"
 #include "cli/lab_options.h"
 #include "cli/project.h"
@@ -113,7 +114,7 @@ std::atomic<bool> cancel_repeat{false};
 
 Result<std::unique_ptr<Rig>> open_rig(const Options& options, const Catalogue& catalogue) {
   if (options.backend == "host")
-    return HostRig::open({.procfs = options.procfs, .sysfs = options.sysfs, .scratch_device = options.scratch, .ledger = options.ledger,
+    return HostRig::open({.procfs = options.procfs, .sysfs = options.sysfs, .scratch_device = options.scratch, .ledger = options.ledger, .scheduler_folders = scheduler_folders(),
                           .limit_ns = static_cast<int64_t>(options.limits.seconds * 1e9)},
                          catalogue);
   auto bench = open_bench(options.lab);

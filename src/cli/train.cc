@@ -259,9 +259,9 @@ void add_train(CLI::App& app, int& exit_code) {
   app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data")->capture_default_str();
   app.add_option("--commit", options->commit, "Commit that the data come from, for the card")->type_name("HASH");
   app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
-  app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (a minute)");
+  app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (some hundred small trainings)");
   options->json.add(app);
-  app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"},
+  app.footer(examples({{"pointsman train --seconds 2.213", "make models/default.pmm anew from the data that ship"},
                        {"pointsman train --algo policy --loss reinforce --episodes 20000 --out /tmp/policy.pmm", "learn from the cost of what was taken alone"},
                        {"pointsman train --algo trees --out /tmp/trees.pmm --curve /tmp/trees.html", "extra trees, with learning curves"},
                        {"pointsman train --config my.toml --out my.pmm", "a model for an objective of your own"}}));

@@ -39,8 +39,9 @@ struct ApiResponse {
 
 struct ApiOptions {
   ExperimentLimits limits{};
-  std::string token{};  // empty: none is asked for
-  // Without a token only names of this machine itself are answered to: a page in somebody's browser that has its own name resolve to 127.0.0.1 sends that name.
+  // Empty: none is asked for, and only names of this machine itself are answered to: a page in somebody's browser that has its own name resolve to 127.0.0.1
+  // sends that name.
+  std::string token{};
   std::function<std::string()> machine_metrics{};  // more for /metrics, in the same format
   std::function<int64_t()> resident_bytes{};
   std::string version{};

@@ -150,6 +150,7 @@ asio::awaitable<void> read_events(Exchange& exchange, const Client::Request& req
   std::array<char, 8192> bytes;
   EventLines lines;
   if (status == 200) exchange.stream.expires_never();
+  if (status != 200) refused.status = status;
   while (!parser.is_done()) {
     parser.get().body().data = bytes.data();
     parser.get().body().size = bytes.size();
@@ -158,7 +159,6 @@ asio::awaitable<void> read_events(Exchange& exchange, const Client::Request& req
     if (exchange.fails("read", error)) co_return;
     const std::string_view got(bytes.data(), bytes.size() - parser.get().body().size);
     if (status != 200) {
-      refused.status = status;
       refused.body += got;
       continue;
     }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <condition_variable>
 #include <mutex>
+#include <set>
 #include <thread>
 
 #include "base/file_hash.h"
@@ -93,12 +94,12 @@ void add_features(json& out, const std::vector<MetricValue>& metrics) {
 std::vector<report::ProcessRow> rows_of(const std::vector<TracedProcess>& processes, int starters) {
   const int64_t self = ::getpid();
   std::vector<report::ProcessRow> rows;
-  int64_t first = -1;
+  std::set<int64_t> ours;  // an external scheduler's program is one too
   for (const TracedProcess& process : processes) {
     rows.push_back(report::row_of(process));
-    if (rows.back().parent == self) first = rows.back().pid;
+    if (rows.back().parent == self) ours.insert(rows.back().pid);
   }
-  std::erase_if(rows, [&](const report::ProcessRow& row) { return row.parent == self || (starters > 1 && row.parent == first); });
+  std::erase_if(rows, [&](const report::ProcessRow& row) { return row.parent == self || (starters > 1 && ours.contains(row.parent)); });
   report::sort_processes(rows, {});
   return rows;
 }
@@ -272,7 +273,7 @@ Result<RepeatResult> HostRig::run(const RepeatRequest& request, const std::atomi
     run.key = {.scenario = is_program ? "exec" : spec.workload.name, .controller = spec.arm, .seed = spec.seed, .draw = static_cast<uint64_t>(request.repeat), .kernel = info_.kernel, .binary = binary_,
                .plan = (*done)->plan, .snapshot = fmt::format("experiment {}", request.experiment)};
     run.split = "host";
-    run.selftest_ok = true;
+    run.selftest_ok = true;  // there is none on a machine of its own: the self-test guards against artefacts of the emulator
     run.rejected = (*done)->rejected;
     run.results_hash = fmt::format("{:016x}", (*done)->results);
     run.details = json{{"experiment", request.experiment}, {"spec", to_json(spec)}}.dump();

@@ -182,6 +182,7 @@ TEST_F(OpenApi, EveryAnswerIsAsDescribedAndEveryDescribedAnswerIsGiven) {
     UniqueFd fd = served.connect();
     send_all(fd.get(), "GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const std::string head = read_until(fd.get(), "\r\n\r\n");
+    EXPECT_THAT(head, testing::StartsWith("HTTP/1.1 200 "));
     EXPECT_THAT(head, testing::HasSubstr("text/event-stream"));
     check("/v1/events", "GET", {.status = 200, .headers = {{"Content-Type", "text/event-stream"}}});
   }

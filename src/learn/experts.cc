@@ -1,4 +1,4 @@
-// Experts: the agent's whole mind. Four experts say what they expect of every arm: the trained model (prior), the replay of recorded bursts
+// Experts: four say what they expect of every arm: the trained model (prior), the replay of recorded bursts
 // (what-if), the live cost (bandit), and one that always says "stay". Hedge weighs them by what their advice would have cost; the robust
 // rule leaves the default arm only for a gain outside the uncertainty of the mixture: that of each expert and their disagreement.
 #include <algorithm>

@@ -73,7 +73,7 @@ TEST(Onnx, DamagedFilesNeverCrash) {
 // A well-kept library computes what we compute. Skipped, with a reason, where it is not installed.
 TEST(Onnx, OnnxruntimeAgrees) {
   const char* python = std::getenv("POINTSMAN_PYTHON");
-  const std::string interpreter = python != nullptr ? python : std::string(POINTSMAN_SOURCE_DIR) + "/build/deps/python/bin/python3";
+  const std::string interpreter = python != nullptr ? python : std::string(POINTSMAN_SOURCE_DIR) + "/build/venv/bin/python";
   if (std::system((interpreter + " -c 'import onnxruntime, numpy' 2>/dev/null").c_str()) != 0)
     GTEST_SKIP() << interpreter << " has no onnxruntime: scripts/setup --test installs it";
   const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "pointsman_onnx_test";

@@ -56,15 +56,20 @@ void check_steps(const Described& d, Variability& out) {
 
 Comparison compare(const Described& a, const Described& b) {
   Comparison c{.metric = a.metric, .baseline = a.frame->file(), .other = b.frame->file(), .baseline_mean = a.mean, .other_mean = b.mean};
-  c.change_percent = 100 * (b.mean - a.mean) / a.mean;
+  const double whole = std::abs(a.mean);
+  if (!(whole > 0)) {
+    c.reservations.push_back("the baseline's mean is 0: there is no change in percent");
+    return c;
+  }
+  c.change_percent = 100 * (b.mean - a.mean) / whole;
   const double va = a.std * a.std / a.n, vb = b.std * b.std / b.n, error = std::sqrt(va + vb);
   if (a.n > 1 && b.n > 1 && error > 0) {
     c.t = (b.mean - a.mean) / error;
     // Welch and Satterthwaite's degrees of freedom.
     const double freedom = (va + vb) * (va + vb) / (va * va / (a.n - 1) + vb * vb / (b.n - 1));
     const double reach = student_t_quantile(.975, std::max(1, static_cast<int>(freedom))) * error;
-    c.change_low = 100 * (b.mean - a.mean - reach) / a.mean;
-    c.change_high = 100 * (b.mean - a.mean + reach) / a.mean;
+    c.change_low = 100 * (b.mean - a.mean - reach) / whole;
+    c.change_high = 100 * (b.mean - a.mean + reach) / whole;
   }
   c.reservations.push_back("the order of the runs is not in the tables: unless the arms were interleaved, whatever changed between the two series is part of the difference");
   c.reservations.push_back("without blocks the runs of a series count as independent, which the interval takes for granted");

@@ -177,7 +177,9 @@ Comparison compare(const Metric& m, const std::vector<std::string>& arms, const 
     c.reservations.push_back("fewer than two runs of one arm");
     return c;
   }
-  c.change_percent = 100 * (c.other_mean - c.baseline_mean) / c.baseline_mean;
+  // Of a baseline below 0 too, more is a positive change.
+  const double whole = std::abs(c.baseline_mean);
+  c.change_percent = 100 * (c.other_mean - c.baseline_mean) / whole;
   std::vector<double> differences;
   for (const auto& [_, both] : by_block) {
     if (!both.first.empty() && !both.second.empty()) differences.push_back(mean_of(both.second) - mean_of(both.first));
@@ -185,9 +187,9 @@ Comparison compare(const Metric& m, const std::vector<std::string>& arms, const 
   const double va = deviation_of(a) * deviation_of(a), vb = deviation_of(b) * deviation_of(b);
   if (differences.size() >= 3) {
     const auto paired = paired_t(differences);
-    c.change_percent = 100 * paired.value / c.baseline_mean;
-    c.change_low = 100 * paired.low / c.baseline_mean;
-    c.change_high = 100 * paired.high / c.baseline_mean;
+    c.change_percent = 100 * paired.value / whole;
+    c.change_low = 100 * paired.low / whole;
+    c.change_high = 100 * paired.high / whole;
     const double vd = deviation_of(differences) * deviation_of(differences);
     if (vd > 0) {
       c.t = paired.value / std::sqrt(vd / static_cast<double>(differences.size()));
@@ -200,8 +202,8 @@ Comparison compare(const Metric& m, const std::vector<std::string>& arms, const 
     c.t = (c.other_mean - c.baseline_mean) / error;
     const double freedom = std::pow(va / na + vb / nb, 2) / (std::pow(va / na, 2) / (na - 1) + std::pow(vb / nb, 2) / (nb - 1));
     const double reach = student_t_quantile(.975, std::max(1, static_cast<int>(freedom))) * error;
-    c.change_low = c.change_percent - 100 * reach / std::abs(c.baseline_mean);
-    c.change_high = c.change_percent + 100 * reach / std::abs(c.baseline_mean);
+    c.change_low = c.change_percent - 100 * reach / whole;
+    c.change_high = c.change_percent + 100 * reach / whole;
   }
   c.reservations.push_back("no column block: runs of the two arms are not paired");
   // One arm's runs all before the other's cannot be told from a drift.

@@ -36,4 +36,7 @@ class Frame {
   std::vector<int> lines_;
 };
 
+// TEXT as a field of a line of CSV: quoted where it has to be.
+std::string csv_field(const std::string& text);
+
 }  // namespace pointsman::report

@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "report/frame.h"
+
 namespace pointsman::report {
 namespace {
 
@@ -174,15 +176,7 @@ std::string process_csv(std::span<const ProcessRow> rows) {
         if (const double value = column.number(row); !std::isnan(value)) out += fmt::format("{:.{}f}", value, column.decimals);
         continue;
       }
-      // RFC 4180: a command may contain anything.
-      const std::string& text = column.text(row);
-      if (text.find_first_of(",\"\r\n") == std::string::npos) {
-        out += text;
-        continue;
-      }
-      out += '"';
-      for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-      out += '"';
+      out += csv_field(column.text(row));
     }
     out += '\n';
   }

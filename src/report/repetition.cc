@@ -8,16 +8,10 @@
 
 #include "base/rng.h"
 #include "learn/stats.h"
+#include "report/frame.h"
 
 namespace pointsman::report {
 namespace {
-
-std::string field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + '"';
-}
 
 std::string number(double value) { return std::isfinite(value) ? fmt::format("{}", value) : ""; }
 
@@ -50,11 +44,11 @@ std::string runs_csv(std::span<const RunFigures> runs) {
     }
   }
   std::string out = "run,block,arm,time_s";
-  for (const std::string& name : names) out += "," + field(name);
+  for (const std::string& name : names) out += "," + csv_field(name);
   out += '\n';
   for (size_t i = 0; i < runs.size(); ++i) {
     const RunFigures& run = runs[i];
-    out += fmt::format("{},{},{},{:.3f}", i + 1, run.block + 1, field(run.arm), run.time_s);
+    out += fmt::format("{},{},{},{:.3f}", i + 1, run.block + 1, csv_field(run.arm), run.time_s);
     for (const std::string& name : names) {
       const auto found = std::find_if(run.metrics.begin(), run.metrics.end(), [&](const auto& m) { return m.first == name; });
       out += "," + (found == run.metrics.end() ? std::string() : number(found->second));
@@ -68,7 +62,7 @@ std::string summary_csv(std::span<const Variation> variations, Half half) {
   std::string out = "metric,mean,std,cv_%,n,median,mean_low,mean_high,drift_%,autocorrelation,runs_for_5_%\n";
   for (const Variation& v : variations) {
     if (about_cpu(v.metric) != (half == Half::kCpu)) continue;
-    out += field(v.metric);
+    out += csv_field(v.metric);
     for (const double value : {v.mean, v.std, v.cv_percent, v.n, v.median, v.mean_interval.low, v.mean_interval.high, v.drift_percent, v.autocorrelation, v.runs_5}) out += "," + number(value);
     out += '\n';
   }
@@ -111,7 +105,7 @@ SettleCurve settle_curve(const std::string& metric, double step_s, std::span<con
 std::string settle_csv(std::span<const SettleCurve> curves) {
   std::string out = "metric,time_s,mean,cv_%\n";
   for (const SettleCurve& c : curves) {
-    for (size_t i = 0; i < c.mean.size(); ++i) out += fmt::format("{},{:.3f},{},{}\n", field(c.metric), c.step_s * static_cast<double>(i + 1), number(c.mean[i]), number(c.cv_percent[i]));
+    for (size_t i = 0; i < c.mean.size(); ++i) out += fmt::format("{},{:.3f},{},{}\n", csv_field(c.metric), c.step_s * static_cast<double>(i + 1), number(c.mean[i]), number(c.cv_percent[i]));
   }
   return out;
 }

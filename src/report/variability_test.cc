@@ -160,7 +160,7 @@ TEST(SeedTables, NinetyProcessesHaveNoRoomForTwentyLongOnes) {
   const auto v = all_tables();
   const std::string text = only(v, "mean-leaves-no-room", "vm_other.csv:17 Average_TAT");
   EXPECT_THAT(text, HasSubstr("needs 51 processes at least"));
-  EXPECT_THAT(text, HasSubstr("90 processes have room for 8 such, 20 such need 201"));
+  EXPECT_THAT(text, HasSubstr("one of 5.25 s needs 10.0")) << "so the 90 processes of the request's story had room for 8 such, and its 20 stressors needed 201";
 }
 
 TEST(SeedTables, TheBaselineIsNotCalledByItsName) {
@@ -254,6 +254,27 @@ TEST(Runs, ASumThatOneTermDecides) {
   std::string text = "Average_TAT,Average_RT,CV_Fairness\n";
   for (int i = 0; i < 12; ++i) text += fmt::format("{},{},{}\n", 5 + .1 * rng.normal(), .01 + .001 * rng.normal(), 2 + .3 * rng.normal());
   EXPECT_THAT(only(examine_text(text), "sum-of-unlike-units"), HasSubstr("Average_RT has no say in it"));
+}
+
+TEST(Runs, AChangeOfWhatIsBelowZeroHasItsEndsInOrder) {
+  Rng rng(14, "below zero");
+  std::string paired = "arm,block,x\n", unpaired = "arm,x\n";
+  for (int block = 0; block < 20; ++block) {
+    const double machine = -100 + 5 * rng.normal();
+    for (const auto& [arm, more] : {std::pair{"eevdf", 0.0}, {"hyb", 10.0}}) {
+      const double x = machine + more + rng.normal();
+      paired += fmt::format("{},{},{}\n", arm, block, x);
+      unpaired += fmt::format("{},{}\n", arm, x);
+    }
+  }
+  for (const std::string& text : {paired, unpaired}) {
+    const auto v = examine_text(text);
+    ASSERT_EQ(v.comparisons.size(), 1u);
+    EXPECT_NEAR(v.comparisons[0].change_percent, 10, 2) << "less below zero is more";
+    EXPECT_LT(v.comparisons[0].change_low, v.comparisons[0].change_percent);
+    EXPECT_GT(v.comparisons[0].change_high, v.comparisons[0].change_percent);
+    EXPECT_GT(v.comparisons[0].change_low, 0);
+  }
 }
 
 TEST(Runs, PairingWithinBlocksAndAnArmAgainstItself) {

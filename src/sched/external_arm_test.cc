@@ -46,7 +46,7 @@ TEST(ExternalArm, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(error_of("[a]\ncommand = [\"a\"]\nops = \"a\"\nset = { x = 1 }\n").message, HasSubstr("only an object has variables to set"));
   EXPECT_THAT(error_of("[a]\nobject = \"a\"\nops = \"a\"\nset = { x = \"y\" }\n").message, HasSubstr("set: x must be a whole number"));
   EXPECT_THAT(error_of("a = 1\n").message, HasSubstr("arms.toml:1: a must be a table"));
-  EXPECT_THAT(error_of("[a\n").message, HasSubstr("arms.toml:1: "));
+  for (const char* text : {"[a\n", "[\n\n[a", "[ #", "[[\n", "[\t\n]"}) EXPECT_THAT(error_of(text).message, HasSubstr("arms.toml:1: ")) << text;
   EXPECT_EQ(error_of("[a\n").code, ErrorCode::kInvalidArgument);
 }
 

@@ -301,6 +301,32 @@ TEST_F(LedgerTest, RefusesANewerVersion) {
   EXPECT_EQ(refusal().message, "ledger " + path_ + ": version 7, this build reads versions 1 to 2");
 }
 
+// Version 1 had no table of reasons.
+TEST_F(LedgerTest, ReadsAnOlderOneAndBringsItUpToDateWhenItWrites) {
+  {
+    Ledger ledger = open();
+    ASSERT_TRUE(ledger.append(sample_run(1)));
+  }
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "DROP TABLE reasons; PRAGMA user_version=1", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(other);
+  {
+    auto runs = open({.access = LedgerOptions::Access::kRead}).read();
+    ASSERT_TRUE(runs) << runs.error().message;
+    ASSERT_EQ(runs->front().decisions.size(), 3u);
+    EXPECT_TRUE(std::isnan(runs->front().decisions[0].live_cost));
+    EXPECT_EQ(runs->front().decisions[0].why, "it's \"so\"");
+  }
+  Ledger ledger = open();
+  ASSERT_TRUE(ledger.append(sample_run(2)));
+  auto runs = ledger.read();
+  ASSERT_TRUE(runs) << runs.error().message;
+  ASSERT_EQ(runs->size(), 2u);
+  EXPECT_TRUE(std::isnan((*runs)[0].decisions[0].live_cost));
+  EXPECT_EQ((*runs)[1].decisions[0].live_cost, 14.25);
+}
+
 TEST_F(LedgerTest, RefusesADamagedOne) {
   {
     Ledger ledger = open();

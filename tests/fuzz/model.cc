@@ -12,7 +12,10 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, size_t size) {
       if (model.error().message.empty()) __builtin_trap();
       continue;
     }
-    (void)model->predict(FeatureVector{}, kDefaultArm);
+    const Prediction p = model->predict(FeatureVector{}, kDefaultArm);
+    for (int k = 0; k < p.nets; ++k)
+      for (const float v : p.regret[static_cast<size_t>(k)])
+        if (!std::isfinite(v)) __builtin_trap();
     auto again = decode_model(encode_model(*model));
     if (!again || encode_model(*again) != encode_model(*model)) __builtin_trap();
   }

@@ -50,7 +50,11 @@ TEST_F(Program, ItsWordsAreItsArgumentsAndNothingElse) {
 }
 
 TEST_F(Program, HasAFolderOfItsOwnThatIsGoneAfterwards) {
+  ::setenv("SUDO_USER", "somebody", 1);
+  ::setenv("SSH_CONNECTION", "somewhere", 1);
   auto end = run_program({.words = {"/bin/sh", "-c", "touch x && mkdir -p d/e && touch d/e/f && pwd && ls && env"}});
+  ::unsetenv("SUDO_USER");
+  ::unsetenv("SSH_CONNECTION");
   ASSERT_TRUE(end) << end.error().message;
   const std::string folder = end->out.substr(0, end->out.find('\n'));
   EXPECT_THAT(folder, HasSubstr("/pointsman-program-"));

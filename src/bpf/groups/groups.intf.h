@@ -22,7 +22,7 @@ struct pm_group {
   pm_u64 ended, fairness, fairness2, slowdown;
   // Of threads that wanted a CPU for at least half of the span between two walks: CPU time / (weight x time wanted), 1024 being the weight of nice 0.
   pm_u64 sharers, share, share2;
-  pm_u64 alive;                  // at the last walk; on the CPU that walked, 0 on the others
+  pm_u64 alive;                  // summed over walks, by the CPU that walked: the difference between two is the level
   pm_u64 wait_hist[PM_HIST_BUCKETS], tat_hist[PM_HIST_BUCKETS], rt_hist[PM_HIST_BUCKETS];
 };
 
