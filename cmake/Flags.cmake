@@ -10,3 +10,8 @@ if(POINTSMAN_SANITIZE)
   target_compile_options(pointsman_flags INTERFACE -fsanitize=${POINTSMAN_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(pointsman_flags INTERFACE -fsanitize=${POINTSMAN_SANITIZE})
 endif()
+
+# pointsman_cold(TARGET): code that waits for machines and people more than it computes. A quarter of its compile time is worth more than its speed.
+function(pointsman_cold TARGET)
+  target_compile_options(${TARGET} PRIVATE $<$<CONFIG:RelWithDebInfo>:-O1>)
+endfunction()

@@ -19,7 +19,7 @@
 namespace pointsman {
 namespace {
 
-pid_t start(const char* name, const std::function<void()>& body) {
+pid_t start_as(const char* name, const std::function<void()>& body) {
   return start([&] {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     ::prctl(PR_SET_NAME, name);
@@ -61,8 +61,8 @@ TEST_F(GroupsTest, CommandsAreToldApart) {
   open(GroupBy::kCommand);
   if (!groups_) return;
   std::vector<pid_t> pids;
-  for (int i = 0; i < 10; ++i) pids.push_back(start("pm_burner", [] { burn_cpu(3 * kMillisecond); }));
-  pids.push_back(start("pm_sleeper", [] { ::usleep(30'000); }));
+  for (int i = 0; i < 10; ++i) pids.push_back(start_as("pm_burner", [] { burn_cpu(3 * kMillisecond); }));
+  pids.push_back(start_as("pm_sleeper", [] { ::usleep(30'000); }));
   for (const pid_t pid : pids) ::waitpid(pid, nullptr, 0);
   ::usleep(20'000);  // their last switches
   const auto spans = look();
@@ -94,8 +94,8 @@ TEST_F(GroupsTest, SharesAreWeighedByNice) {
   open(GroupBy::kCommand);
   if (!groups_) return;
   // Two that never sleep on one CPU, one of them at nice 5: a third of the other's weight (335 of 1024). By time they are unequal, by weight they are not.
-  const pid_t plain = start("pm_share", [] { pin_to(0); for (;;) {} });
-  const pid_t nice = start("pm_share", [] { pin_to(0); if (::setpriority(PRIO_PROCESS, 0, 5) != 0) ::_exit(1); for (;;) {} });
+  const pid_t plain = start_as("pm_share", [] { pin_to(0); for (;;) {} });
+  const pid_t nice = start_as("pm_share", [] { pin_to(0); if (::setpriority(PRIO_PROCESS, 0, 5) != 0) ::_exit(1); for (;;) {} });
   ::usleep(100'000);
   look();
   ::usleep(600'000);
@@ -118,7 +118,7 @@ TEST_F(GroupsTest, AJobIsAProcessAndWhatItForks) {
   if (!groups_) return;
   int gate[2];
   ASSERT_EQ(::pipe(gate), 0);
-  const pid_t root = start("pm_root", [&] {
+  const pid_t root = start_as("pm_root", [&] {
     char byte = 0;
     ::close(gate[1]);
     if (::read(gate[0], &byte, 1) != 0) ::_exit(1);

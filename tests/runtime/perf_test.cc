@@ -31,7 +31,7 @@ TEST_F(PerfTest, TheSameRunGivesTheSameTable) {
   const std::string work = "for i in 1 2 3 4 5 6 7 8; do /bin/true; done; sleep 0.05 & (for i in 1 2 3; do :; sleep 0.01; done) & "
                            "seq 1 20000 | tail -n 1 >/dev/null; wait";
   ASSERT_TRUE(write_file(folder_ + "/work.sh", work));
-  const std::string command = "perf sched record -o " + recording + " -- " + POINTSMAN_BINARY + " trace --csv -- sh " + folder_ + "/work.sh >" + table + " 2>" + folder_ + "/messages";
+  const std::string command = "perf sched record -k CLOCK_MONOTONIC -o " + recording + " -- " + POINTSMAN_BINARY + " trace --csv -- sh " + folder_ + "/work.sh >" + table + " 2>" + folder_ + "/messages";
   if (std::system(command.c_str()) != 0) {
     auto why = read_file(folder_ + "/messages");
     GTEST_SKIP() << "perf cannot record here: " << (why ? *why : "");
@@ -39,6 +39,11 @@ TEST_F(PerfTest, TheSameRunGivesTheSameTable) {
   ASSERT_EQ(std::system(("perf script --ns -i " + recording + " -F comm,pid,tid,cpu,time,event,trace >" + text_file + " 2>/dev/null").c_str()), 0);
   auto text = read_file(text_file);
   ASSERT_TRUE(text);
+  // Seen on a virtual machine that had been resumed: perf, and ftrace too, hear nothing of what one CPU's idle task switches to. Then perf is no witness.
+  for (int cpu = 0; text->find(fmt::format("next_comm=swapper/{} ", cpu)) != std::string::npos; ++cpu) {
+    if (text->find(fmt::format("prev_comm=swapper/{} ", cpu)) == std::string::npos)
+      GTEST_SKIP() << "perf does not see the switches from idle to a task on CPU " << cpu << " of this kernel";
+  }
   report::PerfText reader;
   reader.feed(*text);
   reader.finish();
