@@ -347,17 +347,17 @@ Result<Unit> run(const Options& options) {
 
 }  // namespace
 
-void add_demo(CLI::App& app, int& exit_code) {
+void add_demo(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.add(app);
-  app.add_option("--seeds", options->seeds, "Seeds of each scenario of known families")->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--held-out-seeds", options->held_out_seeds, "Seeds of the scenario of held-out families")->capture_default_str()->check(CLI::Range(0, 1000));
-  app.add_option("--first-seed", options->first_seed, "First seed")->capture_default_str();
-  app.add_option("--phase-seconds", options->phase_seconds, "Length of a phase in virtual seconds")->capture_default_str()->check(CLI::Range(0.5, 600.0));
-  app.add_option("--model", options->model, "Model of the agent (default: models/default.pmm of the project)")->type_name("FILE");
-  app.add_option("--data", options->data, "Matrix that the oracle knows (default: data/matrix.pmm of the project)")->type_name("FILE");
-  app.add_option("--html", options->html, "Where the page goes; empty for none")->capture_default_str()->type_name("FILE");
-  app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)")->check(CLI::Range(1, 64));
+  app.add_option("--seeds", options->seeds, "Seeds of each scenario of known families").capture_default_str().between(1, 1000);
+  app.add_option("--held-out-seeds", options->held_out_seeds, "Seeds of the scenario of held-out families").capture_default_str().between(0, 1000);
+  app.add_option("--first-seed", options->first_seed, "First seed").capture_default_str();
+  app.add_option("--phase-seconds", options->phase_seconds, "Length of a phase in virtual seconds").capture_default_str().between(0.5, 600.0);
+  app.add_option("--model", options->model, "Model of the agent (default: models/default.pmm of the project)").type_name("FILE");
+  app.add_option("--data", options->data, "Matrix that the oracle knows (default: data/matrix.pmm of the project)").type_name("FILE");
+  app.add_option("--html", options->html, "Where the page goes; empty for none").capture_default_str().type_name("FILE");
+  app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)").between(1, 64);
   options->json.add(app);
   app.footer(examples({{"pointsman demo", "the main job; writes report.html"}, {"pointsman demo --seeds 10 --held-out-seeds 10 --json=result.json", "the run behind the README's table"}}));
   app.callback([options, &exit_code] {

@@ -96,15 +96,15 @@ std::vector<Finding> examine(const Roots& roots) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, int& exit_code) {
+void add_doctor(CommandLine& app, int& exit_code) {
   struct Options {
     Roots roots;
     JsonOption json;
   };
   auto options = std::make_shared<Options>();
   options->json.add(app);
-  app.add_option("--procfs", options->roots.procfs, "Where /proc is")->capture_default_str();
-  app.add_option("--sysfs", options->roots.sysfs, "Where /sys is")->capture_default_str();
+  app.add_option("--procfs", options->roots.procfs, "Where /proc is").capture_default_str();
+  app.add_option("--sysfs", options->roots.sysfs, "Where /sys is").capture_default_str();
   app.footer(examples({{"pointsman doctor", "what can this machine do?"}}));
   app.callback([options, &exit_code] {
     report::Table table("", {{"point", "point"}, {"state", "state"}, {"found", "found"}, {"matters", "what it is for, what would help"}});

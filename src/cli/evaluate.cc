@@ -387,23 +387,23 @@ Result<Unit> estimate_from(const Options& o) {
 
 }  // namespace
 
-void add_evaluate(CLI::App& app, int& exit_code) {
+void add_evaluate(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)")->type_name("FILE");
-  app.add_option("--model", options->model, "The model that is judged as the agent (default: models/default.pmm)")->type_name("FILE");
-  app.add_option("--html", options->html, "Write the report as a page")->type_name("FILE");
+  app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)").type_name("FILE");
+  app.add_option("--model", options->model, "The model that is judged as the agent (default: models/default.pmm)").type_name("FILE");
+  app.add_option("--html", options->html, "Write the report as a page").type_name("FILE");
   app.add_flag("--quick", options->quick, "Fewer controllers, shorter training, coarser intervals: minutes");
-  app.add_option("--live-cost", options->live_cost, "What bandits learn from: simulated (true cost and noise) or queue (run-queue length as recorded)")->capture_default_str()->check(CLI::IsMember({"simulated", "queue"}));
-  app.add_option("--noise", options->noise, "Deviation of the simulated live cost in a window of 1 s (ln)")->capture_default_str()->check(CLI::Range(0.0, 10.0));
-  app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data")->capture_default_str();
-  app.add_option("--seed", options->seed, "Seed of training, draws and noise")->capture_default_str();
-  app.add_option("--threads", options->threads, "Threads of the training; the result is the same for any number")->capture_default_str()->check(CLI::Range(1, 64));
-  app.add_option("--from", options->from, "Estimate from the decisions of this ledger instead (off-policy)")->type_name("LEDGER");
-  app.add_option("--target", options->target, "Of --from: the policy to estimate (default: the agent's model)")->type_name("CONTROLLER");
-  app.add_option("--live", options->live.controllers, "Run these controllers on the real kernel in the lab instead (12 at most), beside their twins under eevdf, hyb and train's best static")->delimiter(';')->type_name("CONTROLLER;...");
-  app.add_option("--live-seeds", options->live.seeds, "Of --live: seeds of each scenario")->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--phase-seconds", options->live.phase_seconds, "Of --live: length of a phase in virtual seconds")->capture_default_str()->check(CLI::Range(0.5, 600.0));
-  app.add_option("--workers", options->live.workers, "Of --live: forks at a time (default: one for each CPU)")->check(CLI::Range(1, 64));
+  app.add_option("--live-cost", options->live_cost, "What bandits learn from: simulated (true cost and noise) or queue (run-queue length as recorded)").capture_default_str().one_of({"simulated", "queue"});
+  app.add_option("--noise", options->noise, "Deviation of the simulated live cost in a window of 1 s (ln)").capture_default_str().between(0.0, 10.0);
+  app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data").capture_default_str();
+  app.add_option("--seed", options->seed, "Seed of training, draws and noise").capture_default_str();
+  app.add_option("--threads", options->threads, "Threads of the training; the result is the same for any number").capture_default_str().between(1, 64);
+  app.add_option("--from", options->from, "Estimate from the decisions of this ledger instead (off-policy)").type_name("LEDGER");
+  app.add_option("--target", options->target, "Of --from: the policy to estimate (default: the agent's model)").type_name("CONTROLLER");
+  app.add_option("--live", options->live.controllers, "Run these controllers on the real kernel in the lab instead (12 at most), beside their twins under eevdf, hyb and train's best static").delimiter(';').type_name("CONTROLLER;...");
+  app.add_option("--live-seeds", options->live.seeds, "Of --live: seeds of each scenario").capture_default_str().between(1, 1000);
+  app.add_option("--phase-seconds", options->live.phase_seconds, "Of --live: length of a phase in virtual seconds").capture_default_str().between(0.5, 600.0);
+  app.add_option("--workers", options->live.workers, "Of --live: forks at a time (default: one for each CPU)").between(1, 64);
   options->json.add(app);
   app.footer(examples({{"pointsman evaluate --html evaluation.html", "every controller on every split"},
                        {"pointsman evaluate --quick --json=evaluation.json", "the same, coarser, for machines"},

@@ -259,16 +259,16 @@ void call(Body body, const Options& options, int& exit_code) {
 
 }  // namespace
 
-void add_experiment_run(CLI::App& app, int& exit_code) {
+void add_experiment_run(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->server.add(app);
-  app.add_option("--workload", options->workload, "Family, scenario, or 'nothing'; GET /v1/workloads lists them")->required()->type_name("NAME");
-  app.add_option("--set", options->parameters, "A parameter of the family; may be repeated")->type_name("PARAMETER=NUMBER")->allow_extra_args(false);
-  app.add_option("--seconds", options->seconds, "How long work arrives (default: the workload's own)")->type_name("S");
-  app.add_option("--arm", options->arms, "Arms, separated by commas: one experiment each, side by side")->delimiter(',')->capture_default_str()->type_name("ARM[,ARM]");
-  app.add_option("--seed", options->seed, "Seed of the workload: the same for every arm")->capture_default_str();
-  app.add_option("--repeats", options->repeats, "How often")->capture_default_str();
-  app.add_option("--trace", options->trace, "Record the first repeat for ui.perfetto.dev")->type_name("FILE");
+  app.add_option("--workload", options->workload, "Family, scenario, or 'nothing'; GET /v1/workloads lists them").required().type_name("NAME");
+  app.add_option("--set", options->parameters, "A parameter of the family; may be repeated").type_name("PARAMETER=NUMBER").one_each();
+  app.add_option("--seconds", options->seconds, "How long work arrives (default: the workload's own)").type_name("S");
+  app.add_option("--arm", options->arms, "Arms, separated by commas: one experiment each, side by side").delimiter(',').capture_default_str().type_name("ARM[,ARM]");
+  app.add_option("--seed", options->seed, "Seed of the workload: the same for every arm").capture_default_str();
+  app.add_option("--repeats", options->repeats, "How often").capture_default_str();
+  app.add_option("--trace", options->trace, "Record the first repeat for ui.perfetto.dev").type_name("FILE");
   app.add_flag("--no-wait", options->no_wait, "Queue and go");
   options->json.add(app);
   app.footer(examples({{"pointsman experiment run --workload pareto --arm eevdf,las --repeats 10", "two arms on this machine's server, side by side"},
@@ -276,31 +276,31 @@ void add_experiment_run(CLI::App& app, int& exit_code) {
   app.callback([options, &exit_code] { call(run, *options, exit_code); });
 }
 
-void add_experiment_list(CLI::App& app, int& exit_code) {
+void add_experiment_list(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->server.add(app);
-  app.add_option("--state", options->state, "Only those")->check(CLI::IsMember({"queued", "running", "done", "failed", "cancelled", "aborted"}));
-  app.add_option("--limit", options->limit, "At most so many, newest first")->capture_default_str()->check(CLI::Range(1, 1000));
+  app.add_option("--state", options->state, "Only those").one_of({"queued", "running", "done", "failed", "cancelled", "aborted"});
+  app.add_option("--limit", options->limit, "At most so many, newest first").capture_default_str().between(1, 1000);
   options->json.add(app);
   app.footer(examples({{"pointsman experiment list --state queued", "what waits"}}));
   app.callback([options, &exit_code] { call(list, *options, exit_code); });
 }
 
-void add_experiment_show(CLI::App& app, int& exit_code) {
+void add_experiment_show(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->server.add(app);
-  app.add_option("id", options->id, "Number of the experiment")->required()->check(CLI::Range(int64_t{1}, int64_t{1} << 53))->type_name("ID");
+  app.add_option("id", options->id, "Number of the experiment").required().between(int64_t{1}, int64_t{1} << 53).type_name("ID");
   app.add_flag("--processes", options->processes, "The table of processes too");
-  app.add_option("--trace", options->trace, "Fetch its trace")->type_name("FILE");
+  app.add_option("--trace", options->trace, "Fetch its trace").type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman experiment show 7 --processes", "every cost and T_* feature, its mean and how much it varies; every process"}}));
   app.callback([options, &exit_code] { call(show, *options, exit_code); });
 }
 
-void add_experiment_cancel(CLI::App& app, int& exit_code) {
+void add_experiment_cancel(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->server.add(app);
-  app.add_option("id", options->id, "Number of the experiment")->required()->check(CLI::Range(int64_t{1}, int64_t{1} << 53))->type_name("ID");
+  app.add_option("id", options->id, "Number of the experiment").required().between(int64_t{1}, int64_t{1} << 53).type_name("ID");
   options->json.add(app);
   app.callback([options, &exit_code] { call(cancel, *options, exit_code); });
 }

@@ -184,13 +184,13 @@ Result<Unit> run(const Options& o) {
 
 }  // namespace
 
-void add_explain(CLI::App& app, int& exit_code) {
+void add_explain(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  app.add_option("decision", options->decision, "Which: its number in the ledger, a moment of the last run (12.5s), or last")->required();
-  app.add_option("--ledger", options->ledger, "Ledger of pointsman run --ledger or pointsman lab episode --ledger")->required()->type_name("FILE");
+  app.add_option("decision", options->decision, "Which: its number in the ledger, a moment of the last run (12.5s), or last").required();
+  app.add_option("--ledger", options->ledger, "Ledger of pointsman run --ledger or pointsman lab episode --ledger").required().type_name("FILE");
   app.add_option("--scenario", options->scenario, "Only runs of this scenario");
   app.add_option("--controller", options->controller, "Only runs of controllers that begin so");
-  app.add_option("--model", options->model, "Model whose features are weighed (default: models/default.pmm of the project)")->type_name("FILE");
+  app.add_option("--model", options->model, "Model whose features are weighed (default: models/default.pmm of the project)").type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman explain last --ledger /var/lib/pointsman/live.db", "why did it do that?"}, {"pointsman explain 12.5s --ledger episode.db", "at that moment of the last run"}}));
   app.callback([options, &exit_code] {

@@ -9,7 +9,7 @@
 
 namespace pointsman {
 
-void add_families(CLI::App& app, int& exit_code) {
+void add_families(CommandLine& app, int& exit_code) {
   struct Options {
     std::string name;
     JsonOption json;
@@ -53,7 +53,7 @@ std::string kind_of(const Arm& arm) {
 
 }  // namespace
 
-void add_arms(CLI::App& app, int& exit_code) {
+void add_arms(CommandLine& app, int& exit_code) {
   auto json = std::make_shared<JsonOption>();
   json->add(app);
   app.callback([json, &exit_code] {

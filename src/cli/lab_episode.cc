@@ -123,20 +123,20 @@ Result<Unit> run(Options options) {
 
 }  // namespace
 
-void add_lab_episode(CLI::App& app, int& exit_code) {
+void add_lab_episode(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.add(app);
   options->lab.add_arm_file(app);
-  app.add_option("--scenario", options->scenario, "Scenario to run")->type_name("FILE");
-  app.add_option("--family", options->family, "One family instead of a scenario")->type_name("NAME");
-  app.add_option("--seconds", options->seconds, "Length of the one phase")->capture_default_str()->check(CLI::Range(0.2, 600.0));
-  app.add_option("--seed", options->seed, "Seed of the workload")->capture_default_str();
-  app.add_option("--draw", options->draw, "Another draw of the moment at which it starts")->capture_default_str();
-  app.add_option("--controller,--arm", options->controller, "An arm, or a controller (agent, random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)")->capture_default_str();
-  app.add_option("--model", options->model, "Model file for the controllers that need one")->type_name("FILE");
-  app.add_option("--ledger", options->ledger, "Keep the run in this ledger too, for pointsman explain and pointsman evaluate --from")->type_name("FILE");
+  app.add_option("--scenario", options->scenario, "Scenario to run").type_name("FILE");
+  app.add_option("--family", options->family, "One family instead of a scenario").type_name("NAME");
+  app.add_option("--seconds", options->seconds, "Length of the one phase").capture_default_str().between(0.2, 600.0);
+  app.add_option("--seed", options->seed, "Seed of the workload").capture_default_str();
+  app.add_option("--draw", options->draw, "Another draw of the moment at which it starts").capture_default_str();
+  app.add_option("--controller,--arm", options->controller, "An arm, or a controller (agent, random, round_robin, scx_loader, classifier, schedule:0=hyb,2s=las ...)").capture_default_str();
+  app.add_option("--model", options->model, "Model file for the controllers that need one").type_name("FILE");
+  app.add_option("--ledger", options->ledger, "Keep the run in this ledger too, for pointsman explain and pointsman evaluate --from").type_name("FILE");
   app.add_flag("--guard", options->guard, "The agent's guard watches over this controller too; over learned ones it always does");
-  app.add_option("--disturb", options->disturbances, "What else happens meanwhile: hogs@1s-3s:32, nappers@1s-3s:32, fork_bomb@1s-3s:200, sysrq@2s, foreign@1s-3s")->type_name("WHAT");
+  app.add_option("--disturb", options->disturbances, "What else happens meanwhile: hogs@1s-3s:32, nappers@1s-3s:32, fork_bomb@1s-3s:200, sysrq@2s, foreign@1s-3s").type_name("WHAT");
   app.add_flag("--windows", options->windows, "Tell every decision window");
   app.add_flag("--counterfactuals", options->counterfactuals, "Run it again without each swap: which of them paid?");
   options->json.add(app);

@@ -168,22 +168,22 @@ Result<Unit> run(const Options& options) {
 
 }  // namespace
 
-void add_lab_matrix(CLI::App& app, int& exit_code) {
+void add_lab_matrix(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->arms = {"choosable"};
   options->lab.add(app);
   options->lab.add_arm_file(app);
-  app.add_option("--families", options->families, "Families (default: all named ones but the regime case's); random:1-520: so many of the generator's")->delimiter(',')->type_name("NAME,...");
-  app.add_option("--arms", options->arms, "Arms: names, choosable, all (the built-in ones), external (those that are installed here)")->delimiter(',')->capture_default_str()->type_name("NAME,...");
-  app.add_option("--seeds", options->seeds, "Seeds: numbers and ranges; below 100 train, below 1000 validation, else test")->delimiter(',')->capture_default_str()->type_name("RANGE,...");
-  app.add_option("--noisy-factor", options->noisy_factor, "So many times as many seeds for pareto, bimodal and named")->capture_default_str()->check(CLI::Range(1, 10));
-  app.add_option("--seconds", options->seconds, "Length of a run's arrivals")->capture_default_str()->check(CLI::Range(0.2, 600.0));
-  app.add_option("--switch-at", options->switch_at, "Also from each of the arms to each other one, changed so many seconds after the start")->check(CLI::Range(0.1, 600.0));
-  app.add_option("--ledger", options->ledger, "Where the runs are kept")->capture_default_str()->type_name("FILE");
-  app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)")->check(CLI::Range(1, 64));
+  app.add_option("--families", options->families, "Families (default: all named ones but the regime case's); random:1-520: so many of the generator's").delimiter(',').type_name("NAME,...");
+  app.add_option("--arms", options->arms, "Arms: names, choosable, all (the built-in ones), external (those that are installed here)").delimiter(',').capture_default_str().type_name("NAME,...");
+  app.add_option("--seeds", options->seeds, "Seeds: numbers and ranges; below 100 train, below 1000 validation, else test").delimiter(',').capture_default_str().type_name("RANGE,...");
+  app.add_option("--noisy-factor", options->noisy_factor, "So many times as many seeds for pareto, bimodal and named").capture_default_str().between(1, 10);
+  app.add_option("--seconds", options->seconds, "Length of a run's arrivals").capture_default_str().between(0.2, 600.0);
+  app.add_option("--switch-at", options->switch_at, "Also from each of the arms to each other one, changed so many seconds after the start").between(0.1, 600.0);
+  app.add_option("--ledger", options->ledger, "Where the runs are kept").capture_default_str().type_name("FILE");
+  app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)").between(1, 64);
   app.add_flag("--show", options->show, "Run nothing: show what the ledger has");
-  app.add_option("--write", options->write, "Write the whole ledger as a compact matrix file too")->type_name("FILE");
-  app.add_option("--html", options->html, "Write the table as a page too")->type_name("FILE");
+  app.add_option("--write", options->write, "Write the whole ledger as a compact matrix file too").type_name("FILE");
+  app.add_option("--html", options->html, "Write the table as a page too").type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman lab matrix --seeds 1-2 --families batch,pareto,inter", "a first look, a minute"},
                        {"pointsman lab matrix --families random:1-520 --seeds 10 --seconds 2.213", "520 workloads of the generator, one draw of each"},

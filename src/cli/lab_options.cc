@@ -10,11 +10,11 @@
 
 namespace pointsman {
 
-void LabOptions::add(CLI::App& app) {
-  app.add_option("--kernel", kernel, "Linux to boot: a bzImage, or a folder with vmlinuz and modules/ (default: the one that scripts/setup chose)")->type_name("PATH");
-  app.add_option("--qemu", qemu, "QEMU to use")->capture_default_str()->type_name("PATH");
-  app.add_option("--cpus", cpus, "CPUs of the guest")->capture_default_str()->check(CLI::Range(1, 8));
-  app.add_option("--memory", memory_mb, "Memory of the guest in MiB")->capture_default_str()->check(CLI::Range(256, 16384));
+void LabOptions::add(CommandLine& app) {
+  app.add_option("--kernel", kernel, "Linux to boot: a bzImage, or a folder with vmlinuz and modules/ (default: the one that scripts/setup chose)").type_name("PATH");
+  app.add_option("--qemu", qemu, "QEMU to use").capture_default_str().type_name("PATH");
+  app.add_option("--cpus", cpus, "CPUs of the guest").capture_default_str().between(1, 8);
+  app.add_option("--memory", memory_mb, "Memory of the guest in MiB").capture_default_str().between(256, 16384);
 }
 
 Result<MachineOptions> LabOptions::machine() const {
@@ -25,8 +25,8 @@ Result<MachineOptions> LabOptions::machine() const {
   return MachineOptions{.kernel = std::move(*opened), .cpus = cpus, .memory_mb = memory_mb, .seed = machine_seed, .qemu = qemu, .cancel_fd = interrupt_fd()};
 }
 
-void LabOptions::add_arm_file(CLI::App& app) {
-  app.add_option("--arm-file", arm_file, "External arms of your own, in TOML (docs/arms.md)")->type_name("FILE");
+void LabOptions::add_arm_file(CommandLine& app) {
+  app.add_option("--arm-file", arm_file, "External arms of your own, in TOML (docs/arms.md)").type_name("FILE");
 }
 
 Result<Unit> LabOptions::register_arms() const { return register_arm_file(arm_file); }

@@ -1,13 +1,12 @@
 // Options that every verb of the lab shares, and the snapshot they lead to.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "lab/brought_arms.h"
 #include "lab/image.h"
 #include "lab/ledger_run.h"
@@ -23,9 +22,9 @@ struct LabOptions {
   uint64_t machine_seed = 1;
   std::string arm_file;
 
-  void add(CLI::App& app);
+  void add(CommandLine& app);
   // --arm-file too, for verbs that run arms by name.
-  void add_arm_file(CLI::App& app);
+  void add_arm_file(CommandLine& app);
   // Makes arms of what the --arm-file has. Before any arm is looked up.
   [[nodiscard]] Result<Unit> register_arms() const;
   [[nodiscard]] Result<MachineOptions> machine() const;

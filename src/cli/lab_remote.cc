@@ -192,16 +192,16 @@ Result<Unit> run(const Options& options) {
 
 }  // namespace
 
-void add_lab_remote(CLI::App& app, int& exit_code) {
+void add_lab_remote(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.add(app);
   options->lab.add_arm_file(app);
-  app.add_option("--arms", options->arms, "Arms; all others are compared with the first")->delimiter(',')->capture_default_str()->type_name("NAME,...");
-  app.add_option("--sessions", options->sessions, "Who is logged in: nobody, ssh, editor")->delimiter(',')->capture_default_str()->check(CLI::IsMember({"nobody", "ssh", "editor"}))->type_name("WHO,...");
-  app.add_option("--draws", options->draws, "Draws, each with a seed of its own")->capture_default_str()->check(CLI::Range(1, 10000));
-  app.add_option("--first-seed", options->first_seed, "The first one's seed")->capture_default_str();
-  app.add_option("--seconds", options->seconds, "How long the session goes on")->capture_default_str()->check(CLI::Range(1.0, 600.0));
-  app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)")->check(CLI::Range(1, 64));
+  app.add_option("--arms", options->arms, "Arms; all others are compared with the first").delimiter(',').capture_default_str().type_name("NAME,...");
+  app.add_option("--sessions", options->sessions, "Who is logged in: nobody, ssh, editor").delimiter(',').capture_default_str().one_of({"nobody", "ssh", "editor"}).type_name("WHO,...");
+  app.add_option("--draws", options->draws, "Draws, each with a seed of its own").capture_default_str().between(1, 10000);
+  app.add_option("--first-seed", options->first_seed, "The first one's seed").capture_default_str();
+  app.add_option("--seconds", options->seconds, "How long the session goes on").capture_default_str().between(1.0, 600.0);
+  app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)").between(1, 64);
   options->json.add(app);
   app.footer(examples({{"pointsman lab remote --draws 5 --arms eevdf,dl", "a first look with our own arms"}, {"pointsman lab remote", "50 draws under the real schedulers too (scripts/setup --schedulers)"}}));
   app.callback([options, &exit_code] {

@@ -70,16 +70,16 @@ Result<Unit> run(const Options& options, int& program_exit) {
 
 }  // namespace
 
-void add_lab_run(CLI::App& app, int& exit_code) {
+void add_lab_run(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.cpus = 1;
   options->lab.add(app);
   options->lab.add_arm_file(app);
-  app.add_option("--exec", options->command, "Shell command to run; its program and libraries come along")->required()->type_name("COMMAND");
-  app.add_option("--file", options->files, "File or folder to bring along, HOST or HOST:GUEST")->type_name("FILE");
-  app.add_option("--arm", options->arm, "Arm to run it under")->capture_default_str();
-  app.add_option("--seed", options->lab.machine_seed, "Seed of the guest's random numbers")->capture_default_str();
-  app.add_option("--limit", options->limit_seconds, "Virtual seconds after which it is given up")->capture_default_str();
+  app.add_option("--exec", options->command, "Shell command to run; its program and libraries come along").required().type_name("COMMAND");
+  app.add_option("--file", options->files, "File or folder to bring along, HOST or HOST:GUEST").type_name("FILE");
+  app.add_option("--arm", options->arm, "Arm to run it under").capture_default_str();
+  app.add_option("--seed", options->lab.machine_seed, "Seed of the guest's random numbers").capture_default_str();
+  app.add_option("--limit", options->limit_seconds, "Virtual seconds after which it is given up").capture_default_str();
   options->json.add(app);
   app.footer(examples({{"pointsman lab run --exec 'stress-ng --cpu 2 --cpu-ops 200'", "a program of this host on one exact CPU"},
                        {"pointsman lab run --arm scx_bpfland --exec 'stress-ng --cpu 2 --cpu-ops 200'", "the same under a scheduler of somebody else's"},

@@ -50,10 +50,10 @@ Result<Unit> run(const Options& options) {
 
 }  // namespace
 
-void add_lab_swap_bench(CLI::App& app, int& exit_code) {
+void add_lab_swap_bench(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.add(app);
-  app.add_option("--work-ms", options->work_ms, "CPU time of all tasks together")->capture_default_str()->check(CLI::Range(100, 1000000));
+  app.add_option("--work-ms", options->work_ms, "CPU time of all tasks together").capture_default_str().between(100, 1000000);
   options->json.add(app);
   app.footer(examples({{"pointsman lab swap-bench", "hot and warm swaps, measured"}}));
   app.callback([options, &exit_code] {

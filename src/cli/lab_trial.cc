@@ -26,7 +26,7 @@ Result<Unit> run(const LabOptions& options, const std::vector<std::string>& arms
 
 }  // namespace
 
-void add_lab_trial(CLI::App& app, int& exit_code) {
+void add_lab_trial(CommandLine& app, int& exit_code) {
   struct Options {
     LabOptions lab;
     std::vector<std::string> arms;
@@ -35,7 +35,7 @@ void add_lab_trial(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->lab.add(app);
   options->lab.add_arm_file(app);
-  app.add_option("--arms", options->arms, "External arms to try as well")->delimiter(',')->type_name("NAME,...");
+  app.add_option("--arms", options->arms, "External arms to try as well").delimiter(',').type_name("NAME,...");
   options->json.add(app);
   app.footer(examples({{"pointsman lab trial --kernel /boot/vmlinuz-7.3.4", "before trusting a kernel"}, {"pointsman lab trial --arms scx_simple,scx_bpfland", "what cold swaps cost: every arm in turn"}}));
   app.callback([options, &exit_code] {

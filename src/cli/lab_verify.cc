@@ -38,7 +38,7 @@ Result<Unit> run(const LabOptions& lab, const JsonOption& json, bool& exact) {
 
 }  // namespace
 
-void add_lab_verify(CLI::App& app, int& exit_code) {
+void add_lab_verify(CommandLine& app, int& exit_code) {
   struct Options {
     LabOptions lab;
     JsonOption json;

@@ -248,22 +248,22 @@ Result<Unit> metrics(const Options& options) {
 
 }  // namespace
 
-void add_metrics(CLI::App& app, int& exit_code) {
+void add_metrics(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  auto* interval = app.add_option("--interval", options->interval_s, "Seconds from one report to the next")->capture_default_str()->check(CLI::Range(0.01, 86400.0));
-  auto* count = app.add_option("--count", options->count, "Reports to print; 0: until Ctrl-C (default: 1, or 0 with --interval)")->check(CLI::Range(0, 1'000'000'000));
-  app.add_option("--samples", options->samples, "Samples in each interval, of which averages are made")->capture_default_str()->check(CLI::Range(1, 1000));
+  const Option interval = app.add_option("--interval", options->interval_s, "Seconds from one report to the next").capture_default_str().between(0.01, 86400.0);
+  const Option count = app.add_option("--count", options->count, "Reports to print; 0: until Ctrl-C (default: 1, or 0 with --interval)").between(0, 1'000'000'000);
+  app.add_option("--samples", options->samples, "Samples in each interval, of which averages are made").capture_default_str().between(1, 1000);
   app.add_flag("--per-cpu", options->per_cpu, "The shares of each CPU too");
-  app.add_option("--by", options->by, "By group instead: turnaround, response, run delay, slowdown and fairness of all, each cgroup, command or job")->type_name("all|cgroup|command|job");
-  app.add_option("--job", options->jobs, "With --by job: the process PID and what descends from it are NAME; may be repeated")->type_name("NAME=PID")->allow_extra_args(false);
-  app.add_option("--top", options->top, "With --by: so many groups")->capture_default_str()->check(CLI::Range(1, 4096));
+  app.add_option("--by", options->by, "By group instead: turnaround, response, run delay, slowdown and fairness of all, each cgroup, command or job").type_name("all|cgroup|command|job");
+  app.add_option("--job", options->jobs, "With --by job: the process PID and what descends from it are NAME; may be repeated").type_name("NAME=PID").one_each();
+  app.add_option("--top", options->top, "With --by: so many groups").capture_default_str().between(1, 4096);
   options->json.add(app);
-  auto* csv = app.add_flag("--csv", options->csv, "One row a report, with a header")->excludes(options->json.option);
-  auto* prometheus = app.add_flag("--prometheus", options->prometheus, "Prometheus' text format")->excludes(options->json.option)->excludes(csv);
-  app.add_flag("--seed-columns", options->seed_columns, "The columns of the tables that this project set out from, each with what is wrong about it")->excludes(csv)->excludes(prometheus);
+  const Option csv = app.add_flag("--csv", options->csv, "One row a report, with a header").excludes(options->json.option);
+  const Option prometheus = app.add_flag("--prometheus", options->prometheus, "Prometheus' text format").excludes(options->json.option).excludes(csv);
+  app.add_flag("--seed-columns", options->seed_columns, "The columns of the tables that this project set out from, each with what is wrong about it").excludes(csv).excludes(prometheus);
   app.add_flag("--no-probe", options->no_probe, "Do not load the BPF probe, even with the rights to");
-  app.add_option("--procfs", options->roots.procfs, "Where /proc is")->capture_default_str();
-  app.add_option("--sysfs", options->roots.sysfs, "Where /sys is")->capture_default_str();
+  app.add_option("--procfs", options->roots.procfs, "Where /proc is").capture_default_str();
+  app.add_option("--sysfs", options->roots.sysfs, "Where /sys is").capture_default_str();
   app.footer(examples({{"pointsman metrics", "one second, every metric"},
                        {"pointsman metrics --interval 2", "a report every two seconds until Ctrl-C"},
                        {"pointsman metrics --interval 0.5 --count 120 --csv >run.csv", "a minute for a spreadsheet"},
@@ -273,7 +273,7 @@ void add_metrics(CLI::App& app, int& exit_code) {
                        {"pointsman metrics --prometheus >/var/lib/node_exporter/pointsman.prom", "for node_exporter's textfile collector"}}) +
              "docs/metrics.md tells of every metric where it comes from and what it means under which scheduler.\n");
   app.callback([options, interval, count, &exit_code] {
-    if (interval->count() > 0 && count->count() == 0) options->count = 0;
+    if (interval.count() > 0 && count.count() == 0) options->count = 0;
     if (auto done = options->by.empty() ? (options->jobs.empty() ? metrics(*options) : Result<Unit>(fail(ErrorCode::kInvalidArgument, "--job goes with --by job"))) : metrics_by_group(*options); !done) exit_code = report_error(done.error());
   });
 }

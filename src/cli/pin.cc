@@ -5,15 +5,15 @@
 
 namespace pointsman {
 
-void add_pin(CLI::App& app, int& exit_code) {
+void add_pin(CommandLine& app, int& exit_code) {
   struct Options {
     std::string arm, path = kPinPath;
     bool release = false;
   };
   auto options = std::make_shared<Options>();
-  auto* arm = app.add_option("arm", options->arm, "Arm to hold until it is released");
-  app.add_flag("--release", options->release, "Let the model decide again; also ends a SysRq-S veto")->excludes(arm);
-  app.add_option("--pin-file", options->path, "Where the word is left")->capture_default_str()->type_name("FILE");
+  const Option arm = app.add_option("arm", options->arm, "Arm to hold until it is released");
+  app.add_flag("--release", options->release, "Let the model decide again; also ends a SysRq-S veto").excludes(arm);
+  app.add_option("--pin-file", options->path, "Where the word is left").capture_default_str().type_name("FILE");
   app.footer(examples({{"pointsman pin las", "hold las"}, {"pointsman pin --release", "let go"}, {"pointsman pin", "what is pinned?"}}));
   app.callback([options, &exit_code] {
     auto pin = read_pin(options->path);

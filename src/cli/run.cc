@@ -272,22 +272,22 @@ Result<Unit> run(const Options& options) {
 
 }  // namespace
 
-void add_run(CLI::App& app, int& exit_code) {
+void add_run(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  app.add_option("--config", options->config, "Configuration in TOML; what is given here besides outranks it")->type_name("FILE");
-  app.add_option("--arm-file", options->arm_file, "External arms of your own, in TOML (docs/arms.md), for --controller and pointsman pin")->type_name("FILE");
+  app.add_option("--config", options->config, "Configuration in TOML; what is given here besides outranks it").type_name("FILE");
+  app.add_option("--arm-file", options->arm_file, "External arms of your own, in TOML (docs/arms.md), for --controller and pointsman pin").type_name("FILE");
   app.add_option("--controller", options->controller, "What decides; pointsman arms lists them (default: agent)");
-  app.add_option("--model", options->model, "Model of a learned controller (default: models/default.pmm of the project)")->type_name("FILE");
-  app.add_option("--ledger", options->ledger, "Keep every window, decision and swap in this ledger")->type_name("FILE");
-  app.add_option("--seed", options->seed, "Seed of controllers that draw")->capture_default_str();
+  app.add_option("--model", options->model, "Model of a learned controller (default: models/default.pmm of the project)").type_name("FILE");
+  app.add_option("--ledger", options->ledger, "Keep every window, decision and swap in this ledger").type_name("FILE");
+  app.add_option("--seed", options->seed, "Seed of controllers that draw").capture_default_str();
   app.add_option("--seconds", options->seconds, "Stop after this long (default: never)");
   app.add_flag("--shadow", options->shadow, "Decide and tell, never swap; needs no sched_ext");
   app.add_flag("--windows", options->windows, "Tell every decision window, not only news");
-  app.add_option("--guard-multiple", options->guard_multiple, "Leave an arm when short jobs wait this many times as long as under eevdf (p99; default: 10)")->check(CLI::Range(1.0, 1000.0));
-  app.add_option("--guard-reference-ms", options->guard_reference_ms, "Their p99 wait under eevdf, until it has been measured (default: 25)")->check(CLI::Range(0.1, 10000.0));
-  app.add_option("--pin-file", options->pin_path, "Where pointsman pin leaves its word")->capture_default_str()->type_name("FILE");
-  app.add_option("--procfs", options->procfs, "Where /proc is")->capture_default_str();
-  app.add_option("--sysfs", options->sysfs, "Where /sys is")->capture_default_str();
+  app.add_option("--guard-multiple", options->guard_multiple, "Leave an arm when short jobs wait this many times as long as under eevdf (p99; default: 10)").between(1.0, 1000.0);
+  app.add_option("--guard-reference-ms", options->guard_reference_ms, "Their p99 wait under eevdf, until it has been measured (default: 25)").between(0.1, 10000.0);
+  app.add_option("--pin-file", options->pin_path, "Where pointsman pin leaves its word").capture_default_str().type_name("FILE");
+  app.add_option("--procfs", options->procfs, "Where /proc is").capture_default_str();
+  app.add_option("--sysfs", options->sysfs, "Where /sys is").capture_default_str();
   options->json.add(app);
   app.footer(examples({{"pointsman run --shadow", "what would it do here? Nothing is swapped"}, {"pointsman run", "let it swap; Ctrl-C leaves the machine on eevdf"}, {"pointsman run --controller las --seconds 60", "one arm for a minute"}, {"pointsman run --controller scx_bpfland --seconds 60", "somebody else's scheduler, started, watched and stopped"}, {"pointsman run --config /etc/pointsman.toml --ledger /var/lib/pointsman/live.db", "as a service would"}}));
   app.callback([options, &exit_code] {

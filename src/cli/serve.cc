@@ -233,29 +233,29 @@ Result<Unit> serve(const Options& options) {
 
 }  // namespace
 
-void add_serve(CLI::App& app, int& exit_code) {
+void add_serve(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   Options& o = *options;
-  app.add_option("--listen", o.listen, "Where; anything but this machine itself needs a --token-file")->capture_default_str()->type_name("ADDRESS[:PORT]");
-  app.add_option("--backend", o.backend, "Where experiments run: on this machine (host), or each repeat as a fork of the exact lab (lab)")->capture_default_str()->check(CLI::IsMember({"host", "lab"}));
-  app.add_option("--token-file", o.token_file, "File with a token; every request must carry it (Authorization: Bearer ...)")->type_name("FILE");
-  app.add_option("--ledger", o.ledger, "Queue and results, kept over restarts")->capture_default_str()->type_name("FILE");
-  app.add_option("--ledger-mb", o.ledger_mb, "How large it may grow")->capture_default_str()->check(CLI::Range(1, 1 << 20));
-  app.add_option("--traces", o.traces, "Folder for traces (default: LEDGER.traces)")->type_name("FOLDER");
-  app.add_option("--scenarios", o.scenarios, "Folder whose *.toml are workloads too (default: the project's)")->type_name("FOLDER");
-  app.add_option("--scratch", o.scratch, "Device or file for workloads that read and write a disk; its content is lost")->type_name("PATH");
-  app.add_option("--queue", o.queue, "Experiments that may wait")->capture_default_str()->check(CLI::Range(0, 10000));
-  app.add_option("--keep", o.most, "Experiments that are kept; then no more are taken")->capture_default_str()->check(CLI::Range(1, 100'000'000));
-  app.add_option("--max-seconds", o.limits.seconds, "Longest repeat")->capture_default_str()->check(CLI::Range(0.2, 600.0));
-  app.add_option("--max-total-seconds", o.limits.total_seconds, "Longest experiment, all its repeats")->capture_default_str()->check(CLI::Range(0.2, 1e6));
-  app.add_option("--max-repeats", o.limits.repeats, "Most repeats of an experiment")->capture_default_str()->check(CLI::Range(1, 10000));
+  app.add_option("--listen", o.listen, "Where; anything but this machine itself needs a --token-file").capture_default_str().type_name("ADDRESS[:PORT]");
+  app.add_option("--backend", o.backend, "Where experiments run: on this machine (host), or each repeat as a fork of the exact lab (lab)").capture_default_str().one_of({"host", "lab"});
+  app.add_option("--token-file", o.token_file, "File with a token; every request must carry it (Authorization: Bearer ...)").type_name("FILE");
+  app.add_option("--ledger", o.ledger, "Queue and results, kept over restarts").capture_default_str().type_name("FILE");
+  app.add_option("--ledger-mb", o.ledger_mb, "How large it may grow").capture_default_str().between(1, 1 << 20);
+  app.add_option("--traces", o.traces, "Folder for traces (default: LEDGER.traces)").type_name("FOLDER");
+  app.add_option("--scenarios", o.scenarios, "Folder whose *.toml are workloads too (default: the project's)").type_name("FOLDER");
+  app.add_option("--scratch", o.scratch, "Device or file for workloads that read and write a disk; its content is lost").type_name("PATH");
+  app.add_option("--queue", o.queue, "Experiments that may wait").capture_default_str().between(0, 10000);
+  app.add_option("--keep", o.most, "Experiments that are kept; then no more are taken").capture_default_str().between(1, 100'000'000);
+  app.add_option("--max-seconds", o.limits.seconds, "Longest repeat").capture_default_str().between(0.2, 600.0);
+  app.add_option("--max-total-seconds", o.limits.total_seconds, "Longest experiment, all its repeats").capture_default_str().between(0.2, 1e6);
+  app.add_option("--max-repeats", o.limits.repeats, "Most repeats of an experiment").capture_default_str().between(1, 10000);
   app.add_flag("--allow-exec", o.limits.allow_exec, "Run programs that clients name, as root");
-  app.add_option("--request-seconds", o.request_seconds, "How long a client may take to send a request")->capture_default_str()->check(CLI::Range(0.05, 3600.0));
-  app.add_option("--lock", o.lock, "File by which a machine has one server")->capture_default_str()->type_name("FILE");
-  app.add_option("--procfs", o.procfs, "Where /proc is")->capture_default_str();
-  app.add_option("--sysfs", o.sysfs, "Where /sys is")->capture_default_str();
+  app.add_option("--request-seconds", o.request_seconds, "How long a client may take to send a request").capture_default_str().between(0.05, 3600.0);
+  app.add_option("--lock", o.lock, "File by which a machine has one server").capture_default_str().type_name("FILE");
+  app.add_option("--procfs", o.procfs, "Where /proc is").capture_default_str();
+  app.add_option("--sysfs", o.sysfs, "Where /sys is").capture_default_str();
   o.lab.add(app);
-  app.add_flag("--worker", o.worker, "")->group("");
+  app.add_flag("--worker", o.worker, "").hidden();
   app.footer(examples({{"pointsman serve", "on 127.0.0.1:8765; Ctrl-C ends it, the queue stays"},
                        {"pointsman serve --listen 0.0.0.0 --token-file /etc/pointsman/token", "for other machines"},
                        {"pointsman serve --backend lab --ledger lab.db", "no root needed: experiments are exact, in virtual machines"},

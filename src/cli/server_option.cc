@@ -12,9 +12,9 @@ namespace {
 constexpr size_t kShortestToken = 16, kLongestToken = 512;
 }
 
-void ServerOption::add(CLI::App& app) {
-  app.add_option("--server", url, "Experiment server (pointsman serve)")->capture_default_str()->type_name("URL");
-  app.add_option("--token-file", token_file, "File with the token that the server asks for")->type_name("FILE");
+void ServerOption::add(CommandLine& app) {
+  app.add_option("--server", url, "Experiment server (pointsman serve)").capture_default_str().type_name("URL");
+  app.add_option("--token-file", token_file, "File with the token that the server asks for").type_name("FILE");
 }
 
 Result<std::string> read_token(const std::string& path) {

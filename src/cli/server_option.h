@@ -1,18 +1,17 @@
 // --server and --token-file: which experiment server a verb speaks to.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <string>
 
 #include "base/result.h"
+#include "cli/command_line.h"
 #include "http/client.h"
 
 namespace pointsman {
 
 struct ServerOption {
   std::string url = "http://127.0.0.1:8765", token_file{};
-  void add(CLI::App& app);
+  void add(CommandLine& app);
   // Errors: those of ServerUrl::parse and read_token.
   [[nodiscard]] Result<Client> client() const;
 };

@@ -7,17 +7,17 @@
 
 namespace pointsman {
 
-void add_stress_set(CLI::App& app, int& exit_code) {
+void add_stress_set(CommandLine& app, int& exit_code) {
   struct Options {
     StressSetOptions set;
     JsonOption json;
   };
   auto options = std::make_shared<Options>();
-  app.add_option("stressors", options->set.named, "These instead of drawn ones: NAME, NAME:INSTANCES or NAME:INSTANCES:OPS")->type_name("NAME...");
-  app.add_option("--seed", options->set.seed, "Which set")->capture_default_str();
-  app.add_option("--kinds", options->set.kinds, "Different stressors in it")->capture_default_str();
-  app.add_option("--most", options->set.most_instances, "Most instances of each")->capture_default_str();
-  app.add_option("--cpu-seconds", options->set.cpu_seconds, "What one instance needs, to the order of magnitude")->capture_default_str();
+  app.add_option("stressors", options->set.named, "These instead of drawn ones: NAME, NAME:INSTANCES or NAME:INSTANCES:OPS").type_name("NAME...");
+  app.add_option("--seed", options->set.seed, "Which set").capture_default_str();
+  app.add_option("--kinds", options->set.kinds, "Different stressors in it").capture_default_str();
+  app.add_option("--most", options->set.most_instances, "Most instances of each").capture_default_str();
+  app.add_option("--cpu-seconds", options->set.cpu_seconds, "What one instance needs, to the order of magnitude").capture_default_str();
   app.add_option("--timeout", options->set.timeout_s, "End after so many seconds instead of fixed work: censored, as in the seed's experiments");
   options->json.add(app);
   app.footer(examples({{"pointsman lab run --arm hyb --exec \"$(pointsman stress-set --seed 3)\"", "one set in the exact lab"},

@@ -354,23 +354,23 @@ Result<Unit> trace(const Options& options, int& command_exit) {
 
 }  // namespace
 
-void add_trace(CLI::App& app, int& exit_code) {
+void add_trace(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  app.add_option("--duration", options->duration_s, "Seconds after which to stop (default: when the command ends, or Ctrl-C)")->check(CLI::Range(0.001, 86400.0));
+  app.add_option("--duration", options->duration_s, "Seconds after which to stop (default: when the command ends, or Ctrl-C)").between(0.001, 86400.0);
   app.add_flag("--system", options->system, "Every process (the default without a command)");
-  app.add_option("--cgroup", options->cgroup, "Those in this cgroup and below: a folder, or its path below /sys/fs/cgroup")->type_name("PATH");
-  app.add_option("--pid", options->pid, "This process and those that descend from it")->check(CLI::Range(1, 1 << 30))->type_name("PID");
-  app.add_option("--sort", options->sort, "COLUMN, or COLUMN:desc for the largest first")->capture_default_str()->type_name("COLUMN");
-  app.add_option("--where", options->where, "Only rows for which 'COLUMN OP VALUE' holds, OP one of < <= > >= = != ~ (contains); may be repeated")->type_name("CONDITION")->allow_extra_args(false);
-  app.add_option("--top", options->top, "Only so many rows")->type_name("N");
-  app.add_option("--describe", options->describe, "Count, mean, std, min, quartiles and max of a column instead of the rows; 'all' for every one; may be repeated")->type_name("COLUMN")->allow_extra_args(false);
-  app.add_option("--from", options->from, "Instead of tracing, read what `perf sched script` printed; - is standard input")->type_name("FILE");
-  auto* ledger = app.add_option("--ledger", options->ledger, "Instead of tracing, show a run of a ledger in --perfetto FILE: arms, decisions, swaps, features")->type_name("FILE");
-  app.add_option("--run", options->run, "Which of the ledger's runs, as numbered without this")->needs(ledger)->check(CLI::Range(1, 1 << 30));
+  app.add_option("--cgroup", options->cgroup, "Those in this cgroup and below: a folder, or its path below /sys/fs/cgroup").type_name("PATH");
+  app.add_option("--pid", options->pid, "This process and those that descend from it").between(1, 1 << 30).type_name("PID");
+  app.add_option("--sort", options->sort, "COLUMN, or COLUMN:desc for the largest first").capture_default_str().type_name("COLUMN");
+  app.add_option("--where", options->where, "Only rows for which 'COLUMN OP VALUE' holds, OP one of < <= > >= = != ~ (contains); may be repeated").type_name("CONDITION").one_each();
+  app.add_option("--top", options->top, "Only so many rows").type_name("N");
+  app.add_option("--describe", options->describe, "Count, mean, std, min, quartiles and max of a column instead of the rows; 'all' for every one; may be repeated").type_name("COLUMN").one_each();
+  app.add_option("--from", options->from, "Instead of tracing, read what `perf sched script` printed; - is standard input").type_name("FILE");
+  const Option ledger = app.add_option("--ledger", options->ledger, "Instead of tracing, show a run of a ledger in --perfetto FILE: arms, decisions, swaps, features").type_name("FILE");
+  app.add_option("--run", options->run, "Which of the ledger's runs, as numbered without this").needs(ledger).between(1, 1 << 30);
   options->json.add(app);
-  app.add_flag("--csv", options->csv, "CSV; what the command prints goes to standard error")->excludes(options->json.option);
-  app.add_option("--perfetto", options->perfetto, "Also record every switch and wake-up for ui.perfetto.dev")->type_name("FILE");
-  app.add_option("command", options->command, "Command to trace, after --")->type_name("-- CMD ...");
+  app.add_flag("--csv", options->csv, "CSV; what the command prints goes to standard error").excludes(options->json.option);
+  app.add_option("--perfetto", options->perfetto, "Also record every switch and wake-up for ui.perfetto.dev").type_name("FILE");
+  app.add_option("command", options->command, "Command to trace, after --").type_name("-- CMD ...");
   app.footer(examples({{"pointsman trace -- make -j4", "every process of a build"},
                        {"pointsman trace --duration 10 --sort TAT:desc --top 20", "what took longest on this machine"},
                        {"pointsman trace --describe TAT --describe RT --where 'command=cc1plus' -- make -j4", "count, mean, std, quartiles"},

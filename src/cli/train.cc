@@ -232,7 +232,7 @@ Result<Unit> run(const Options& options) {
 
 }  // namespace
 
-void add_train(CLI::App& app, int& exit_code) {
+void add_train(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   options->train.threads = 2;
   std::vector<std::string> names;
@@ -241,23 +241,23 @@ void add_train(CLI::App& app, int& exit_code) {
     names.emplace_back(learner.name);
     described += fmt::format("{} {} ({})", names.size() > 1 ? "," : "", learner.name, learner.summary);
   }
-  app.add_option("--algo", options->algorithm, described)->capture_default_str()->check(CLI::IsMember(names))->type_name("NAME");
+  app.add_option("--algo", options->algorithm, described).capture_default_str().one_of(names).type_name("NAME");
   app.add_option("--loss", options->loss, "Of softmax and policy: label, seed, expected-cost or reinforce (default: label, expected-cost)")
-      ->check(CLI::IsMember({"label", "seed", "expected-cost", "reinforce"}))
-      ->type_name("LOSS");
-  app.add_option("--episodes", options->train.policy.episodes, "Of reinforce: lives of one block by look-up (default: as many as would see all windows --epochs times)")->check(CLI::Range(1, 100'000'000));
-  app.add_option("--explore", options->explore, "Of reinforce: none, sqrt, ucb1 or a constant rate")->capture_default_str();
-  app.add_option("--hidden", options->hidden, "Widths of the hidden layers (default: 32,32)")->delimiter(',')->check(CLI::Range(1, kWidestLayer));
-  app.add_option("--curve", options->curve, "Write learning curves as a page: loss by pass, score by families (four more trainings)")->type_name("HTML");
-  app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)")->type_name("FILE");
-  app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json")->capture_default_str()->type_name("FILE");
-  app.add_option("--config", options->config, "Take the objective from this configuration")->type_name("FILE");
-  app.add_option("--seed", options->train.seed, "Seed of the training")->capture_default_str();
-  app.add_option("--epochs", options->train.epochs, "Passes over the data")->capture_default_str()->check(CLI::Range(1, 1000));
-  app.add_option("--nets", options->train.nets, "Networks in the ensemble")->capture_default_str()->check(CLI::Range(2, kMostNets));
-  app.add_option("--threads", options->train.threads, "Threads; the result is the same for any number")->capture_default_str()->check(CLI::Range(1, 64));
-  app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data")->capture_default_str();
-  app.add_option("--commit", options->commit, "Commit that the data come from, for the card")->type_name("HASH");
+      .one_of({"label", "seed", "expected-cost", "reinforce"})
+      .type_name("LOSS");
+  app.add_option("--episodes", options->train.policy.episodes, "Of reinforce: lives of one block by look-up (default: as many as would see all windows --epochs times)").between(1, 100'000'000);
+  app.add_option("--explore", options->explore, "Of reinforce: none, sqrt, ucb1 or a constant rate").capture_default_str();
+  app.add_option("--hidden", options->hidden, "Widths of the hidden layers (default: 32,32)").delimiter(',').between(1, kWidestLayer);
+  app.add_option("--curve", options->curve, "Write learning curves as a page: loss by pass, score by families (four more trainings)").type_name("HTML");
+  app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)").type_name("FILE");
+  app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json").capture_default_str().type_name("FILE");
+  app.add_option("--config", options->config, "Take the objective from this configuration").type_name("FILE");
+  app.add_option("--seed", options->train.seed, "Seed of the training").capture_default_str();
+  app.add_option("--epochs", options->train.epochs, "Passes over the data").capture_default_str().between(1, 1000);
+  app.add_option("--nets", options->train.nets, "Networks in the ensemble").capture_default_str().between(2, kMostNets);
+  app.add_option("--threads", options->train.threads, "Threads; the result is the same for any number").capture_default_str().between(1, 64);
+  app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data").capture_default_str();
+  app.add_option("--commit", options->commit, "Commit that the data come from, for the card").type_name("HASH");
   app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
   app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (some hundred small trainings)");
   options->json.add(app);

@@ -171,7 +171,8 @@ std::unique_ptr<CLI::App> make_tree(int& exit_code) {
     }
     CLI::App* sub = parent->add_subcommand(name, verb.summary);
     sub->get_formatter()->column_width(36);
-    verb.add(*sub, exit_code);
+    CommandLine line(*sub);
+    verb.add(line, exit_code);
   }
   return app;
 }

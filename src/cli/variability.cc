@@ -134,29 +134,29 @@ Result<Unit> repeat_and_tell(const Options& given, bool& wrong) {
 
 }  // namespace
 
-void add_variability(CLI::App& app, int& exit_code) {
+void add_variability(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
   RepeatOptions& repeat = options->repeat;
-  app.add_option("words", options->words, "CSV files: runs (a row each), summaries, tables of processes, pandas' describe(); with --runs the command to repeat, after --")->type_name("FILE | CMD");
-  app.add_option("--check", options->check, "CSV files, as above")->type_name("FILE");
+  app.add_option("words", options->words, "CSV files: runs (a row each), summaries, tables of processes, pandas' describe(); with --runs the command to repeat, after --").type_name("FILE | CMD");
+  app.add_option("--check", options->check, "CSV files, as above").type_name("FILE");
   app.add_flag("--strict", options->strict, "Exit with 1 when something is wrong");
-  auto* runs = app.add_option("--runs", repeat.blocks, "Repeat a command, a family or a scenario so many times under each arm")->check(CLI::Range(1, 100'000));
-  app.add_option("--family", repeat.family, "Family of workloads to repeat (pointsman lab families)")->type_name("NAME")->needs(runs);
-  app.add_option("--scenario", repeat.scenario, "Scenario to repeat")->type_name("FILE")->needs(runs);
-  app.add_option("--arms", repeat.arms, "Arms, interleaved in randomised blocks")->delimiter(',')->capture_default_str()->type_name("ARM,...")->needs(runs);
-  app.add_flag("--a-a", options->against_itself, "The first arm once more, as another: what differs between the two is noise")->needs(runs);
-  app.add_flag("--lab", options->in_lab, "In the exact guest instead of on this host")->needs(runs);
-  app.add_option("--out", options->out, "Folder for runs.csv, cpu_variability.csv, other_variability.csv, settling.csv, report.html and report.md")->capture_default_str()->type_name("FOLDER")->needs(runs);
-  app.add_option("--warm-up", repeat.warm_ups, "Rounds that do not count, first")->capture_default_str()->check(CLI::Range(0, 1000))->needs(runs);
-  app.add_option("--settle", repeat.settle_s, "Idle seconds before each run")->capture_default_str()->check(CLI::Range(0.0, 3600.0))->needs(runs);
-  app.add_option("--skip", repeat.skip_s, "Seconds at the start of each run that its averages leave out (settling.csv tells how many)")->capture_default_str()->check(CLI::Range(0.0, 3600.0))->needs(runs);
-  app.add_option("--step", repeat.step_s, "Seconds between two samples of a run")->capture_default_str()->check(CLI::Range(0.02, 60.0))->needs(runs);
-  app.add_option("--seconds", repeat.seconds, "Length of a family's phase")->capture_default_str()->check(CLI::Range(0.2, 600.0))->needs(runs);
-  app.add_option("--seed", repeat.seed, "Seed of the order of arms and of the workload")->capture_default_str()->needs(runs);
-  app.add_flag("--vary-seed", repeat.vary_seed, "Another workload in each block: seed, seed + 1, ...")->needs(runs);
-  app.add_option("--cpus", options->lab.cpus, "Virtual CPUs of the guest")->capture_default_str()->check(CLI::Range(1, 8))->needs(runs);
-  app.add_option("--html", options->html, "Write the report as a page here")->type_name("FILE");
-  app.add_option("--markdown", options->markdown, "Write the report as Markdown here")->type_name("FILE");
+  const Option runs = app.add_option("--runs", repeat.blocks, "Repeat a command, a family or a scenario so many times under each arm").between(1, 100'000);
+  app.add_option("--family", repeat.family, "Family of workloads to repeat (pointsman lab families)").type_name("NAME").needs(runs);
+  app.add_option("--scenario", repeat.scenario, "Scenario to repeat").type_name("FILE").needs(runs);
+  app.add_option("--arms", repeat.arms, "Arms, interleaved in randomised blocks").delimiter(',').capture_default_str().type_name("ARM,...").needs(runs);
+  app.add_flag("--a-a", options->against_itself, "The first arm once more, as another: what differs between the two is noise").needs(runs);
+  app.add_flag("--lab", options->in_lab, "In the exact guest instead of on this host").needs(runs);
+  app.add_option("--out", options->out, "Folder for runs.csv, cpu_variability.csv, other_variability.csv, settling.csv, report.html and report.md").capture_default_str().type_name("FOLDER").needs(runs);
+  app.add_option("--warm-up", repeat.warm_ups, "Rounds that do not count, first").capture_default_str().between(0, 1000).needs(runs);
+  app.add_option("--settle", repeat.settle_s, "Idle seconds before each run").capture_default_str().between(0.0, 3600.0).needs(runs);
+  app.add_option("--skip", repeat.skip_s, "Seconds at the start of each run that its averages leave out (settling.csv tells how many)").capture_default_str().between(0.0, 3600.0).needs(runs);
+  app.add_option("--step", repeat.step_s, "Seconds between two samples of a run").capture_default_str().between(0.02, 60.0).needs(runs);
+  app.add_option("--seconds", repeat.seconds, "Length of a family's phase").capture_default_str().between(0.2, 600.0).needs(runs);
+  app.add_option("--seed", repeat.seed, "Seed of the order of arms and of the workload").capture_default_str().needs(runs);
+  app.add_flag("--vary-seed", repeat.vary_seed, "Another workload in each block: seed, seed + 1, ...").needs(runs);
+  app.add_option("--cpus", options->lab.cpus, "Virtual CPUs of the guest").capture_default_str().between(1, 8).needs(runs);
+  app.add_option("--html", options->html, "Write the report as a page here").type_name("FILE");
+  app.add_option("--markdown", options->markdown, "Write the report as Markdown here").type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman variability --check runs.csv", "how noisy, how many runs for 1, 2, 5 and 10 %, drift, duplicates"},
                        {"pointsman variability before.csv after.csv", "two describe() tables of one column are two arms"},
@@ -166,7 +166,7 @@ void add_variability(CLI::App& app, int& exit_code) {
              "A file of runs may have the columns arm and block: arms are compared, within blocks where there are some.\n");
   app.callback([options, runs, &exit_code] {
     bool wrong = false;
-    auto done = runs->count() > 0 ? repeat_and_tell(*options, wrong) : check(*options, wrong);
+    auto done = runs.count() > 0 ? repeat_and_tell(*options, wrong) : check(*options, wrong);
     if (!done) exit_code = report_error(done.error());
     else if (wrong && options->strict) exit_code = kExitFailed;
   });

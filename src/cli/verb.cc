@@ -19,8 +19,8 @@ Error as_usage(Error error) {
   return error;
 }
 
-void JsonOption::add(CLI::App& app) {
-  option = app.add_option("--json", path, "Print JSON instead of text; with =FILE, write it there besides the text")->expected(0, 1)->type_name("[FILE]");
+void JsonOption::add(CommandLine& app) {
+  option = app.add_option("--json", path, "Print JSON instead of text; with =FILE, write it there besides the text").optional_value().type_name("[FILE]");
 }
 
 std::string examples(std::initializer_list<std::pair<const char*, const char*>> lines) {

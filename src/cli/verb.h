@@ -1,12 +1,13 @@
 // A verb of the command line: one file each, one line each in verbs.cc. A verb declares its options on an app of its own and sets the exit code when it is run.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
+#include <initializer_list>
+#include <memory>
 #include <span>
 #include <string>
 
 #include "base/result.h"
+#include "cli/command_line.h"
 #include "report/table.h"
 
 namespace pointsman {
@@ -16,7 +17,7 @@ enum ExitCode { kExitDone = 0, kExitFailed = 1, kExitUsage = 2, kExitSkipped = 7
 struct Verb {
   const char* path;  // "doctor", "lab verify"
   const char* summary;
-  void (*add)(CLI::App& app, int& exit_code);
+  void (*add)(CommandLine& app, int& exit_code);
 };
 std::span<const Verb> verbs();
 
@@ -29,9 +30,9 @@ Error as_usage(Error error);
 // --json[=FILE]: standard output by default.
 struct JsonOption {
   std::string path;
-  CLI::Option* option = nullptr;
-  void add(CLI::App& app);
-  [[nodiscard]] report::EmitOptions emit() const { return {.json = option->count() > 0, .json_file = path}; }
+  Option option;
+  void add(CommandLine& app);
+  [[nodiscard]] report::EmitOptions emit() const { return {.json = option.count() > 0, .json_file = path}; }
 };
 
 // What is shown below the options in --help.

@@ -4,33 +4,33 @@
 
 namespace pointsman {
 
-void add_arms(CLI::App& app, int& exit_code);
-void add_completion(CLI::App& app, int& exit_code);
-void add_demo(CLI::App& app, int& exit_code);
-void add_doctor(CLI::App& app, int& exit_code);
-void add_evaluate(CLI::App& app, int& exit_code);
-void add_explain(CLI::App& app, int& exit_code);
-void add_experiment_cancel(CLI::App& app, int& exit_code);
-void add_experiment_list(CLI::App& app, int& exit_code);
-void add_experiment_run(CLI::App& app, int& exit_code);
-void add_experiment_show(CLI::App& app, int& exit_code);
-void add_families(CLI::App& app, int& exit_code);
-void add_lab_episode(CLI::App& app, int& exit_code);
-void add_lab_matrix(CLI::App& app, int& exit_code);
-void add_lab_remote(CLI::App& app, int& exit_code);
-void add_lab_run(CLI::App& app, int& exit_code);
-void add_lab_swap_bench(CLI::App& app, int& exit_code);
-void add_lab_trial(CLI::App& app, int& exit_code);
-void add_lab_verify(CLI::App& app, int& exit_code);
-void add_man(CLI::App& app, int& exit_code);
-void add_metrics(CLI::App& app, int& exit_code);
-void add_pin(CLI::App& app, int& exit_code);
-void add_run(CLI::App& app, int& exit_code);
-void add_serve(CLI::App& app, int& exit_code);
-void add_stress_set(CLI::App& app, int& exit_code);
-void add_trace(CLI::App& app, int& exit_code);
-void add_train(CLI::App& app, int& exit_code);
-void add_variability(CLI::App& app, int& exit_code);
+void add_arms(CommandLine& app, int& exit_code);
+void add_completion(CommandLine& app, int& exit_code);
+void add_demo(CommandLine& app, int& exit_code);
+void add_doctor(CommandLine& app, int& exit_code);
+void add_evaluate(CommandLine& app, int& exit_code);
+void add_explain(CommandLine& app, int& exit_code);
+void add_experiment_cancel(CommandLine& app, int& exit_code);
+void add_experiment_list(CommandLine& app, int& exit_code);
+void add_experiment_run(CommandLine& app, int& exit_code);
+void add_experiment_show(CommandLine& app, int& exit_code);
+void add_families(CommandLine& app, int& exit_code);
+void add_lab_episode(CommandLine& app, int& exit_code);
+void add_lab_matrix(CommandLine& app, int& exit_code);
+void add_lab_remote(CommandLine& app, int& exit_code);
+void add_lab_run(CommandLine& app, int& exit_code);
+void add_lab_swap_bench(CommandLine& app, int& exit_code);
+void add_lab_trial(CommandLine& app, int& exit_code);
+void add_lab_verify(CommandLine& app, int& exit_code);
+void add_man(CommandLine& app, int& exit_code);
+void add_metrics(CommandLine& app, int& exit_code);
+void add_pin(CommandLine& app, int& exit_code);
+void add_run(CommandLine& app, int& exit_code);
+void add_serve(CommandLine& app, int& exit_code);
+void add_stress_set(CommandLine& app, int& exit_code);
+void add_trace(CommandLine& app, int& exit_code);
+void add_train(CommandLine& app, int& exit_code);
+void add_variability(CommandLine& app, int& exit_code);
 
 namespace {
 constexpr std::array kVerbs = {

@@ -228,8 +228,8 @@ TEST_F(PerfettoTest, ARunOfALedgerIsTracks) {
 
 TEST_F(PerfettoTest, UnfinishedLeavesNothingAndABadFolderIsTold) {
   { PerfettoFile file = open(); }
-  EXPECT_TRUE(std::filesystem::is_empty(folder_));
-  const auto bad = PerfettoFile::open((folder_ / "no/such/folder").string(), 0);
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+  const auto bad = PerfettoFile::open(folder_.path() + "/no/such/folder", 0);
   ASSERT_FALSE(bad);
   EXPECT_EQ(bad.error().code, ErrorCode::kNotFound);
 }
