@@ -66,8 +66,8 @@ class FakeKernel {
  private:
   void watch() {
     while (!stopping_) {
-      auto owner = read_file(folder_ + "/owner");
-      if (owner && ::kill(std::stoi(*owner), 0) != 0) {
+      auto owner = read_file(folder_ + "/owner");  // empty while the script is writing it
+      if (owner && !owner->empty() && ::kill(std::stoi(*owner), 0) != 0) {
         std::filesystem::remove(folder_ + "/owner");
         detach();
       }
