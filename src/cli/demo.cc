@@ -359,7 +359,7 @@ void add_demo(CommandLine& app, int& exit_code) {
   app.add_option("--html", options->html, "Where the page goes; empty for none").capture_default_str().type_name("FILE");
   app.add_option("--workers", options->workers, "Forks at a time (default: one for each CPU)").between(1, 64);
   options->json.add(app);
-  app.footer(examples({{"pointsman demo", "the main job; writes report.html"}, {"pointsman demo --seeds 10 --held-out-seeds 10 --json=result.json", "the run behind the README's table"}}));
+  app.footer(examples({{"pointsman demo", "the main job; writes report.html"}, {"pointsman demo --seeds 10 --held-out-seeds 4 --json=result.json", "the run behind the README's table"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });
