@@ -82,6 +82,21 @@ TEST_F(Collectors, WalkAddsUpWhatItSawHappen) {
   EXPECT_EQ(walk.threads, 2u);
 }
 
+TEST_F(Collectors, AWalkThatFailedHalfwayLosesNoSwitches) {
+  tree_.write("proc/10/status", status_of('S', 100, 10));
+  auto sampler = Sampler::open({.roots = tree_.roots(), .walk = true, .clock = &clock_});
+  ASSERT_TRUE(sampler);
+  ASSERT_TRUE(sampler->tick().of(Topic::kWalk).ok);
+  tree_.write("proc/10/status", status_of('S', 107, 12));
+  tree_.write("proc/11/status", "State:\tS\n");
+  ASSERT_FALSE(sampler->tick().of(Topic::kWalk).ok);
+  tree_.remove("proc/11");
+  tree_.write("proc/10/status", status_of('S', 108, 12));
+  const WalkTopic walk = sampler->tick().walk;
+  EXPECT_EQ(walk.voluntary, 8u);
+  EXPECT_EQ(walk.involuntary, 2u);
+}
+
 TEST_F(Collectors, WalkSaysWhichFileIsGarbled) {
   tree_.write("proc/10/status", status_of('S', 1, 1));
   tree_.write("proc/11/status", "State:\tS\nvoluntary_ctxt_switches:\tmany\nnonvoluntary_ctxt_switches:\t1\n");

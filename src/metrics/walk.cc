@@ -94,11 +94,12 @@ class WalkCollector : public Collector {
         if (const auto status = read_status(tasks.get(), std::string(task) + "/status")) count(tid, *status, topic);
       });
     });
+    // What was met is counted, however the walk ended: the next one counts from here on.
+    sums_ = topic;
     if (!listed) return fail_errno("list " + root_);
     if (!garbled_.empty()) return fail(ErrorCode::kCorrupt, "{}/{}: expected State and both counts of context switches", root_, garbled_);
     if (topic.threads == 0) return fail(ErrorCode::kNotFound, "{} has no readable PID/status", root_);
     std::erase_if(seen_, [&](const auto& one) { return one.second.walk != walk_; });
-    sums_ = topic;
     return Unit{};
   }
 
