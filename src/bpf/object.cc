@@ -317,4 +317,15 @@ Result<uint32_t> BpfObject::verified_instructions(const std::string& program) co
   return info.verified_insns;
 }
 
+Result<std::map<std::string, uint32_t>> BpfObject::verified_instructions() const {
+  std::map<std::string, uint32_t> out;
+  for (const std::string& name : programs()) {
+    if (!bpf_program__autoload(bpf_object__find_program_by_name(object_.get(), name.c_str()))) continue;
+    auto count = verified_instructions(name);
+    if (!count) return fail(count.error());
+    out.emplace(name, *count);
+  }
+  return out;
+}
+
 }  // namespace pointsman

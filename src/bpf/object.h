@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -92,6 +93,8 @@ class BpfObject {
   [[nodiscard]] std::vector<std::string> programs() const;
   // Instructions that the verifier walked through; 0 where the kernel does not say.
   Result<uint32_t> verified_instructions(const std::string& program) const;
+  // The same of every program that was loaded.
+  Result<std::map<std::string, uint32_t>> verified_instructions() const;
 
  private:
   struct Close {

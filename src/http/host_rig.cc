@@ -54,7 +54,7 @@ Result<Done> run_named(const Plan& plan, const RunOptions& options) {
                          .kind = plan.jobs[i].kind, .phase = plan.jobs[i].phase});
     hash.add(static_cast<uint64_t>(job.first_run_ns)).add(static_cast<uint64_t>(job.completed_ns));
   }
-  for (const auto& [kind, costs] : costs_by(GroupBy::kKind, done.jobs)) done.kinds[plan.kinds[kind]] = costs_json(costs);
+  for (const auto& [kind, costs] : costs_by(JobGrouping::kKind, done.jobs)) done.kinds[plan.kinds[kind]] = costs_json(costs);
   done.makespan_s = static_cast<double>(record->makespan_ns) / 1e9;
   done.dispatch_lag_p99_ns = record->dispatch_lag_p99_ns;
   done.plan = fmt::format("{:016x}", plan.hash());

@@ -46,7 +46,7 @@ Result<RepeatResult> LabRig::run(const RepeatRequest& request, const std::atomic
 
   const std::vector<JobOutcome> outcomes = ran->outcomes();
   json kinds = json::object();
-  for (const auto& [kind, costs] : costs_by(GroupBy::kKind, outcomes)) kinds[ran->plan.kinds[kind]] = costs_json(costs);
+  for (const auto& [kind, costs] : costs_by(JobGrouping::kKind, outcomes)) kinds[ran->plan.kinds[kind]] = costs_json(costs);
   std::vector<report::ProcessRow> rows;
   const auto seconds = [](int64_t ns) { return static_cast<double>(ns) / 1e9; };
   for (size_t i = 0; i < ran->jobs.size(); ++i) {

@@ -1,5 +1,7 @@
 #include "lab/episode.h"
 
+#include <unistd.h>
+
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -10,6 +12,10 @@
 #include "lab/brought_arms.h"
 #include "learn/controllers.h"
 #include "learn/votes.h"
+#include "metrics/bursts.h"
+#include "metrics/groups.h"
+#include "metrics/probe.h"
+#include "metrics/tracer.h"
 #include "sched/priority.h"
 #include "sched/swapper.h"
 
@@ -179,15 +185,22 @@ Result<Unit> EpisodeStage::trial(FrameWriter& out) {
 }
 
 Result<Unit> EpisodeStage::verified(FrameWriter& out) const {
-  nlohmann::json counts = {{"portfolio", nlohmann::json::object()}, {"probe", nlohmann::json::object()}};
-  for (const std::string& name : portfolio_->object().programs()) {
-    auto count = portfolio_->object().verified_instructions(name);
-    if (!count) return fail(count.error());
-    counts["portfolio"][name] = *count;
+  auto probe = Probe::open({.states = true});
+  if (!probe) return fail(probe.error());
+  auto bursts = BurstRecorder::open();
+  if (!bursts) return fail(bursts.error());
+  auto groups = Groups::open(GroupBy::kAll);
+  if (!groups) return fail(groups.error());
+  auto tracer = Tracer::open({.scope = TracerOptions::Scope::kTree, .root = ::getpid(), .events = true});
+  if (!tracer) return fail(tracer.error());
+  const std::pair<const char*, const BpfObject*> objects[] = {
+      {"portfolio", &portfolio_->object()}, {"probe", &probe->object()}, {"bursts", &bursts->object()}, {"groups", &groups->object()}, {"trace", &tracer->object()}};
+  nlohmann::json counts = nlohmann::json::object();
+  for (const auto& [name, object] : objects) {
+    auto verified = object->verified_instructions();
+    if (!verified) return fail(verified.error());
+    counts[name] = *verified;
   }
-  auto programs = sensor_->probe().programs();
-  if (!programs) return fail(programs.error());
-  for (const ProbeProgram& program : *programs) counts["probe"][program.name] = program.verified_instructions;
   return out.send_json("verified", counts);
 }
 

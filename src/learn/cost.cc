@@ -59,9 +59,9 @@ Costs costs_of(std::span<const JobOutcome> jobs) {
   return out;
 }
 
-std::map<uint16_t, Costs> costs_by(GroupBy group, std::span<const JobOutcome> jobs) {
+std::map<uint16_t, Costs> costs_by(JobGrouping group, std::span<const JobOutcome> jobs) {
   std::map<uint16_t, std::vector<JobOutcome>> groups;
-  for (const JobOutcome& job : jobs) groups[group == GroupBy::kKind ? job.kind : job.phase].push_back(job);
+  for (const JobOutcome& job : jobs) groups[group == JobGrouping::kKind ? job.kind : job.phase].push_back(job);
   std::map<uint16_t, Costs> out;
   for (const auto& [key, members] : groups) out[key] = costs_of(members);
   return out;

@@ -38,8 +38,8 @@ inline constexpr int64_t kShortJobNs = 5'000'000;
 
 Costs costs_of(std::span<const JobOutcome> jobs);
 
-enum class GroupBy { kKind, kPhase };
-std::map<uint16_t, Costs> costs_by(GroupBy group, std::span<const JobOutcome> jobs);
+enum class JobGrouping { kKind, kPhase };
+std::map<uint16_t, Costs> costs_by(JobGrouping group, std::span<const JobOutcome> jobs);
 
 enum class CostKind { kLogSlowdown, kMeanTat, kMeanSlowdown, kP99RtShort, kSeedL, kLogRatioL };
 std::string_view name_of(CostKind kind);

@@ -136,10 +136,10 @@ TEST(Groups, CountEquallyHoweverLarge) {
   mine.push_back(job(10, 0, 10, 1, 4));
   reference.push_back(job(40, 0, 10, 1, 4));
   const double expected = (std::log(2.0) - std::log(4.0)) / 2;
-  for (const GroupBy by : {GroupBy::kKind, GroupBy::kPhase})
+  for (const JobGrouping by : {JobGrouping::kKind, JobGrouping::kPhase})
     EXPECT_NEAR(*grouped_log_cost(costs_by(by, mine), costs_by(by, reference), {}), expected, 1e-13);
-  EXPECT_EQ(costs_by(GroupBy::kPhase, mine).at(3).jobs, 99);
-  EXPECT_FALSE(grouped_log_cost(costs_by(GroupBy::kKind, mine), {}, {}));
+  EXPECT_EQ(costs_by(JobGrouping::kPhase, mine).at(3).jobs, 99);
+  EXPECT_FALSE(grouped_log_cost(costs_by(JobGrouping::kKind, mine), {}, {}));
 }
 
 TEST(Groups, FamiliesCountEquallyHoweverOftenTheyCome) {

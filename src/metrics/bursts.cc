@@ -169,14 +169,4 @@ Result<BurstRecording> BurstRecorder::read(int64_t span_ns) const {
   return fail(ErrorCode::kBusy, "bursts are recorded faster than they can be read");
 }
 
-Result<uint32_t> BurstRecorder::verified_instructions() const {
-  uint32_t total = 0;
-  for (const std::string& name : object_.programs()) {
-    auto n = object_.verified_instructions(name);
-    if (!n) return fail(n.error());
-    total += *n;
-  }
-  return total;
-}
-
 }  // namespace pointsman

@@ -31,7 +31,7 @@ class BurstRecorder {
   Result<Unit> start();
   // Bursts that ended in the last `span_ns`, and those under way. kUnsupported before start().
   Result<BurstRecording> read(int64_t span_ns) const;
-  Result<uint32_t> verified_instructions() const;  // over all programs
+  [[nodiscard]] const BpfObject& object() const { return object_; }
 
  private:
   explicit BurstRecorder(BpfObject object) : object_(std::move(object)) {}

@@ -184,9 +184,4 @@ pm_group_losses Groups::losses() const {
   return {.groups = shared->groups, .threads = shared->threads};
 }
 
-uint32_t Groups::verified_instructions(const std::string& program) const {
-  const auto count = object_.verified_instructions(program);
-  return count ? *count : 0;
-}
-
 }  // namespace pointsman

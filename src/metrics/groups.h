@@ -46,7 +46,7 @@ class Groups {
   // What happened since the look before, or since it was opened: groups in which anything happened or anyone is alive, the most CPU time first.
   Result<std::vector<GroupSpan>> look();
   [[nodiscard]] pm_group_losses losses() const;
-  [[nodiscard]] uint32_t verified_instructions(const std::string& program) const;
+  [[nodiscard]] const BpfObject& object() const { return object_; }
 
  private:
   struct Less {

@@ -46,6 +46,7 @@ class Probe {
   [[nodiscard]] bool has_states() const { return states_; }
   [[nodiscard]] int cpus() const { return online_; }  // on line when it was opened
   Result<std::vector<ProbeProgram>> programs() const;
+  [[nodiscard]] const BpfObject& object() const { return object_; }
 
  private:
   explicit Probe(BpfObject object) : object_(std::move(object)) {}

@@ -54,6 +54,7 @@ class Tracer {
   // Hands over what the ring holds now, each CPU's events in order, CPUs interleaved nearly so.
   Result<Unit> read_events(const std::function<void(const pm_event&)>& on_event);
   [[nodiscard]] pm_trace_losses losses() const;
+  [[nodiscard]] const BpfObject& object() const { return object_; }
 
  private:
   struct FreeRing {

@@ -55,10 +55,7 @@ class BurstsTest : public testing::Test {
 };
 
 TEST_F(BurstsTest, IsVerifiedAndSmall) {
-  const auto instructions = recorder_->verified_instructions();
-  ASSERT_TRUE(instructions) << instructions.error().message;
-  EXPECT_GT(*instructions, 0u);
-  EXPECT_LT(*instructions, 20'000u);
+  expect_verified_and_small(recorder_->object());
 }
 
 TEST_F(BurstsTest, RecordsWhatAChildDoes) {

@@ -11,6 +11,7 @@
 #include <functional>
 
 #include "base/clock.h"
+#include "bpf/object.h"
 
 namespace pointsman {
 
@@ -56,6 +57,16 @@ inline void pin_to(int cpu) {
   CPU_ZERO(&set);
   CPU_SET(cpu, &set);
   ::sched_setaffinity(0, sizeof(set), &set);
+}
+
+inline void expect_verified_and_small(const BpfObject& object) {
+  const auto counts = object.verified_instructions();
+  ASSERT_TRUE(counts) << counts.error().message;
+  EXPECT_FALSE(counts->empty());
+  for (const auto& [program, count] : *counts) {
+    EXPECT_GT(count, 0u) << program;
+    EXPECT_LT(count, 20'000u) << program << " has grown dear for the verifier";
+  }
 }
 
 }  // namespace pointsman

@@ -154,10 +154,7 @@ TEST_F(GroupsTest, AllIsOneGroupAndCgroupsHavePaths) {
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].name, "all");
   EXPECT_GE(all[0].sums.alive, 1u);
-  for (const char* program : {"groups_switch", "groups_wakeup", "groups_fork", "walk", "tag"}) {
-    EXPECT_GT(groups_->verified_instructions(program), 0u) << program;
-    EXPECT_LT(groups_->verified_instructions(program), 20'000u) << program;
-  }
+  expect_verified_and_small(groups_->object());
   open(GroupBy::kCgroup);
   ::usleep(20'000);
   const auto cgroups = look();
