@@ -34,17 +34,22 @@ const Snapshot& Sampler::tick(const TickOptions& options) {
   snapshot_.taken_ns = clock_->now_ns();
   int64_t before_ns = snapshot_.taken_ns;
   for (const auto& collector : collectors_) {
-    TopicStatus& status = snapshot_.of(collector->topic());
-    status.skipped = collector->topic() == Topic::kWalk && !options.walk;
-    if (status.skipped) continue;
+    const Topic topic = collector->topic();
+    TopicStatus& status = snapshot_.of(topic);
+    status.skipped = topic == Topic::kWalk && !options.walk;
+    int64_t& absent_until_ns = absent_until_ns_[static_cast<size_t>(topic)];
+    if (status.skipped || before_ns < absent_until_ns) continue;
     auto done = collector->collect(snapshot_);
     const int64_t after_ns = clock_->now_ns();
     status.duration_ns = after_ns - before_ns;
     status.ok = done.has_value();
-    if (status.ok)
+    if (status.ok) {
       status.trouble.clear();
-    else
+    } else {
       status.trouble = done.error().message;
+      const ErrorCode code = done.error().code;
+      if (code == ErrorCode::kNotFound || code == ErrorCode::kUnsupported) absent_until_ns = after_ns + kAbsentNs;
+    }
     before_ns = after_ns;
   }
   snapshot_.duration_ns = before_ns - snapshot_.taken_ns;

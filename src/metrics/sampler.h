@@ -1,7 +1,9 @@
-// Sampler: runs every collector once a tick and hands out the Snapshot. A collector that fails is marked in the snapshot and tried again at the next tick.
+// Sampler: runs every collector once a tick and hands out the Snapshot. A collector that fails is marked in the snapshot and tried again at the next tick,
+// one whose source this machine does not have after ten seconds: spelling its error anew would be the tick's only allocation.
 // Threads: one. Owns the kept-open files.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,6 +26,8 @@ class Sampler {
   // Errors: kNotFound when the procfs root holds not even `stat`: that is no /proc.
   static Result<Sampler> open(const SamplerOptions& options);
 
+  static constexpr int64_t kAbsentNs = 10'000'000'000;
+
   struct TickOptions {
     bool walk = true;  // false: leave the walk out of this tick
   };
@@ -37,6 +41,7 @@ class Sampler {
   const Clock* clock_;
   std::vector<std::unique_ptr<Collector>> collectors_;
   Snapshot snapshot_;
+  std::array<int64_t, kTopics> absent_until_ns_{};
 };
 
 }  // namespace pointsman

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <unordered_map>
@@ -21,35 +22,29 @@ struct ThreadStatus {
   uint64_t voluntary = 0, involuntary = 0, threads = 1;
 };
 
-// Nothing when it is no status of a thread.
-std::optional<ThreadStatus> parse_status(std::string_view text) {
-  ThreadStatus out;
-  bool state = false, voluntary = false, involuntary = false;
-  Lines lines(text);
-  std::string_view line;
-  while (lines.next(line)) {
-    const size_t colon = line.find(':');
-    if (colon == std::string_view::npos) continue;
-    const std::string_view key = line.substr(0, colon);
-    Words words(line.substr(colon + 1));
-    const auto number = [&](uint64_t& value) {
-      const auto parsed = words.number();
-      if (parsed) value = *parsed;
-      return parsed.has_value();
-    };
-    if (key == "State") {
-      const std::string_view word = words.next();
-      state = !word.empty();
-      if (state) out.state = word.front();
-    } else if (key == "Threads") {
-      if (!number(out.threads)) return std::nullopt;
-    } else if (key == "voluntary_ctxt_switches") {
-      voluntary = number(out.voluntary);
-    } else if (key == "nonvoluntary_ctxt_switches") {
-      involuntary = number(out.involuntary);
-    }
+// The value of the line that begins with `key` (colon included), looked for from `at` on; empty when there is none. `at` is left behind it.
+std::string_view value_of(std::string_view text, std::string_view key, size_t& at) {
+  for (size_t begin = text.find(key, at); begin != std::string_view::npos; begin = text.find(key, begin + 1)) {
+    if (begin != 0 && text[begin - 1] != '\n') continue;  // within another's value: a command may be called anything
+    const size_t value = begin + key.size();
+    at = std::min(text.find('\n', value), text.size());
+    return Words(text.substr(value, at - value)).next();
   }
-  if (!state || !voluntary || !involuntary) return std::nullopt;
+  return {};
+}
+
+// Nothing when it is no status of a thread. Its lines come in this order, among fifty others.
+std::optional<ThreadStatus> parse_status(std::string_view text) {
+  size_t at = 0;
+  const std::string_view state = value_of(text, "State:", at), threads = value_of(text, "Threads:", at);
+  const auto voluntary = Words::number_of(value_of(text, "voluntary_ctxt_switches:", at)), involuntary = Words::number_of(value_of(text, "nonvoluntary_ctxt_switches:", at));
+  if (state.empty() || !voluntary || !involuntary) return std::nullopt;
+  ThreadStatus out{.state = state.front(), .voluntary = *voluntary, .involuntary = *involuntary};
+  if (!threads.empty()) {
+    const auto number = Words::number_of(threads);
+    if (!number) return std::nullopt;
+    out.threads = *number;
+  }
   return out;
 }
 
@@ -114,14 +109,17 @@ class WalkCollector : public Collector {
     const UniqueFd file(::openat(folder, path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return std::nullopt;
     size_t used = 0;
-    for (ssize_t n = 1; n > 0 && used < sizeof(buffer_); used += static_cast<size_t>(n)) {
-      n = ::read(file.get(), buffer_ + used, sizeof(buffer_) - used);
+    while (used < sizeof(buffer_)) {
+      const ssize_t n = ::read(file.get(), buffer_ + used, sizeof(buffer_) - used);
       if (n < 0) return std::nullopt;
+      if (n == 0) break;
+      used += static_cast<size_t>(n);
+      // Whole lines with all that is asked for: no need to hear that the file is at its end.
+      if (buffer_[used - 1] != '\n') continue;
+      if (auto status = parse_status({buffer_, used})) return status;
     }
-    if (used == 0) return std::nullopt;
-    auto status = parse_status({buffer_, used});
-    if (!status) garbled_ = path;
-    return status;
+    if (used != 0) garbled_ = path;
+    return std::nullopt;
   }
 
   void count(uint32_t tid, const ThreadStatus& status, WalkTopic& topic) {
