@@ -1,6 +1,6 @@
 // What does each tracer cost an event? A byte goes to and fro between two processes on one CPU: two switches and two wake-ups a round. Nothing, empty programs, the probe, the
 // groups, `perf sched record` and runqlat take turns; the least of each is compared, for what others do on the machine only adds. Asked for: the probe within 160 ns an event,
-// a tenth of perf's cost a switch, half of runqlat's.
+// a tenth of perf's cost a switch, half of runqlat's; the empty programs say how much of that is there to be had.
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/wait.h>

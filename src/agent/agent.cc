@@ -117,7 +117,7 @@ void Agent::tick(int64_t moment_ns) {
   if (moment_ns < next_window_ns_ && !called) return;
   std::optional<std::string> sentence;
   if (moment_ns >= next_cost_window_ns_) {
-    sentence = guard_.judge(swapper_.current().value_or(kEevdf), *cost_start_, *reading);
+    sentence = guard_.judge(swapper_.current().value_or(kEevdf), swapped_ns_, *cost_start_, *reading);
     if (records_bursts_ && !look_back_from_) look_back_from_ = cost_start_->moment_ns;
     cost_start_ = *reading;
     while (next_cost_window_ns_ <= moment_ns) next_cost_window_ns_ += options_.cost_window_ns;

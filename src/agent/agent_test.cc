@@ -220,6 +220,9 @@ TEST_F(AgentTest, DwellAndHysteresisHoldSwapsBack) {
   EXPECT_NE(notes.windows.back().held_back.find("hysteresis"), std::string::npos);
   (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.1;
   go(1 * kSecond);
+  EXPECT_EQ(swapper.current(), arm("las")) << "half of the hysteresis";
+  (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.3;
+  go(1 * kSecond);
   EXPECT_EQ(swapper.current(), arm("sjf"));
 }
 
@@ -268,11 +271,56 @@ TEST_F(AgentTest, TheGuardLeavesAnArmAfterTwoBadCostWindowsAndQuarantinesIt) {
   sensor.wait_short(500, 100);
   go(1 * kSecond);
   EXPECT_EQ(swapper.current(), kEevdf);
-  go(3 * kSecond);
+  go(1 * kSecond);
   EXPECT_EQ(swapper.current(), kEevdf) << "the controller still wants it, the quarantine holds";
   EXPECT_NE(notes.windows.back().held_back.find("quarantined"), std::string::npos);
-  go(10 * kSecond);
+  go(2 * kSecond);
   EXPECT_EQ(swapper.current(), arm("hyb")) << "and ends";
+}
+
+TEST_F(AgentTest, ARelapseIsQuarantinedTwiceAsLongAMinuteOfGoodConductForgets) {
+  AgentOptions options;
+  options.guard.reference_ns = 10 * kMillisecond;
+  options.guard.least_reference_ns = 10 * kMillisecond;
+  start(options);
+  controller.wanted = arm("hyb");
+  go(1 * kSecond);
+  const auto seconds_out = [&] {
+    while (swapper.current() != kEevdf) {
+      sensor.wait_short(500, 100);
+      go(1 * kSecond);
+    }
+    int quarters = 0;
+    while (swapper.current() == kEevdf && quarters < 100) {
+      go(250 * kMillisecond);
+      ++quarters;
+    }
+    return quarters / 4.0;
+  };
+  EXPECT_NEAR(seconds_out(), 2, .3);
+  EXPECT_NEAR(seconds_out(), 4, .3);
+  EXPECT_NEAR(seconds_out(), 8, .3);
+  go(61 * kSecond);
+  EXPECT_NEAR(seconds_out(), 2, .3);
+}
+
+TEST_F(AgentTest, TheGuardMeasuresEevdfByItsOwnWindowsAndForgetsWhatIsOld) {
+  Guard guard{GuardOptions{}};
+  Reading before, after;
+  const auto judged = [&](ArmId active, int64_t since_ns, double wait_ms) {
+    before = after;
+    after.moment_ns += kSecond;
+    after.probe.short_wait_hist[pm_hist_bucket(static_cast<uint64_t>(wait_ms * 1e6))] += 100;
+    return guard.judge(active, since_ns, before, after);
+  };
+  EXPECT_EQ(guard.limit_ns(0), 250 * kMillisecond);
+  judged(kEevdf, kSecond / 2, 900);  // it took over within this window
+  EXPECT_EQ(guard.limit_ns(after.moment_ns), 250 * kMillisecond);
+  judged(kEevdf, kSecond / 2, 50);
+  EXPECT_NEAR(static_cast<double>(guard.limit_ns(after.moment_ns)), 500e6, 63e6) << "ten times 50 ms, within a bucket";
+  EXPECT_FALSE(judged(arm("las"), after.moment_ns, 400));
+  EXPECT_FALSE(judged(arm("las"), after.moment_ns, 400)) << "eevdf made them wait as well";
+  EXPECT_EQ(guard.limit_ns(after.moment_ns + 10 * kSecond), 250 * kMillisecond);
 }
 
 TEST_F(AgentTest, WhereTheChoiceIsQuarantinedTheNextBestArmIsTakenIfItSurelyBeatsEevdf) {

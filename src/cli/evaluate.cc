@@ -29,8 +29,9 @@ namespace {
 constexpr int kLongLife = 80;  // windows: 20 s
 
 struct Options {
-  std::string data, html, model, from, target;
-  double seconds = 3.013, noise = .25;
+  std::vector<std::string> data;
+  std::string html, model, from, target;
+  double seconds = kShippedSeconds, noise = .25;
   std::string live_cost = "simulated";
   int threads = 2;
   bool quick = false;
@@ -50,7 +51,7 @@ struct Lesson {
 
 std::vector<Lesson> lessons(const Options& o) {
   const auto with = [&](std::string_view algorithm, auto change) {
-    TrainOptions t;
+    TrainOptions t = shipped_training();
     t.algorithm = algorithm;
     t.seed = o.seed;
     t.threads = o.threads;
@@ -83,6 +84,7 @@ std::vector<Lesson> lessons(const Options& o) {
     out.push_back({"policy-label", "the two layers as a classifier of argmin labels", policy(PolicyLoss::kLabel)});
     out.push_back({"reinforce-sqrt", "the same, exploring with 1 / sqrt(n)", policy(PolicyLoss::kReinforce, "sqrt")});
     out.push_back({"reinforce-ucb1", "the same, exploring by UCB1", policy(PolicyLoss::kReinforce, "ucb1")});
+    out.push_back({"mlp-squares", "ablation: squares of errors alone, no weight on the choice", with("mlp", [](TrainOptions& t) { t.decision = {}; })});
     out.push_back({"mlp-family", "ablation: members resample families instead of blocks", with("mlp", [](TrainOptions& t) { t.resample = Resample::kFamily; })});
   }
   return out;
@@ -212,7 +214,7 @@ Result<Unit> run(const Options& o) {
 
   EvaluationView view;
   view.data = fmt::format("{}; {} blocks and {} windows of train", data->name, train_set->dataset.blocks.size(), train_set->windows);
-  view.command = fmt::format("pointsman evaluate --seconds {}{}{}", o.seconds, o.quick ? " --quick" : "", o.live_cost == "queue" ? " --live-cost queue" : "");
+  view.command = fmt::format("pointsman evaluate{}{}{}", o.seconds != kShippedSeconds ? fmt::format(" --seconds {}", o.seconds) : "", o.quick ? " --quick" : "", o.live_cost == "queue" ? " --live-cost queue" : "");
   view.quick = o.quick;
   view.train_static = arms()[static_cast<size_t>(fixed)].name;
   // Where trained models live while they are judged: controllers read theirs from files.
@@ -389,7 +391,7 @@ Result<Unit> estimate_from(const Options& o) {
 
 void add_evaluate(CommandLine& app, int& exit_code) {
   auto options = std::make_shared<Options>();
-  app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)").type_name("FILE");
+  app.add_option("--data", options->data, "Matrix files (default: those of the project, data/matrix.pmm and data/random.pmm)").delimiter(',').type_name("FILE,...");
   app.add_option("--model", options->model, "The model that is judged as the agent (default: models/default.pmm)").type_name("FILE");
   app.add_option("--html", options->html, "Write the report as a page").type_name("FILE");
   app.add_flag("--quick", options->quick, "Fewer controllers, shorter training, coarser intervals: minutes");

@@ -75,7 +75,8 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
       return fail(as_usage(known.error()));
     }
   }
-  auto data = read_matrix_data(o.data);
+  // The oracle's phases are named families.
+  auto data = read_matrix_data(o.data, shipped_matrices().first(1));
   if (!data) return fail(data.error());
   auto everything = dataset_of(data->runs, {});
   if (!everything) return fail(everything.error().at("the matrix"));

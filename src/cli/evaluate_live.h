@@ -16,7 +16,8 @@ inline constexpr size_t kMostLive = 12;
 struct LiveEvaluation {
   LabOptions lab{};
   std::vector<std::string> controllers{};
-  std::string model{}, data{};
+  std::string model{};
+  std::vector<std::string> data{};  // matrix files; none: that of the named families
   int seeds = 2;
   double phase_seconds = 5;
   int workers = 0;

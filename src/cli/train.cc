@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "agent/config.h"
 #include "base/file.h"
 #include "cli/split_data.h"
@@ -19,12 +21,14 @@ namespace pointsman {
 namespace {
 
 struct Options {
-  std::string data, out = "models/default.pmm", commit, curve, config;
+  std::vector<std::string> data;
+  std::string out = "models/default.pmm", commit, curve, config;
   std::string algorithm = "mlp", loss, explore = "0.05";
   std::vector<int> hidden;
-  TrainOptions train;
+  TrainOptions train = shipped_training();
+  SplitOptions split;
   bool cross = false, importance = false;
-  double seconds = 3.013;
+  double seconds = kShippedSeconds;
   JsonOption json;
 };
 
@@ -47,7 +51,8 @@ Result<Unit> settle(Options& o) {
 
 // What was asked for beyond the defaults, so that the card's command makes the same model.
 std::string command_of(const Options& o) {
-  const TrainOptions defaults;
+  const TrainOptions defaults = shipped_training();
+  const SplitOptions defaults_split;
   std::string out = "pointsman train";
   if (o.algorithm != defaults.algorithm) out += " --algo " + o.algorithm;
   if (!o.loss.empty()) out += " --loss " + o.loss;
@@ -55,11 +60,14 @@ std::string command_of(const Options& o) {
   if (o.train.policy.episodes > 0) out += fmt::format(" --episodes {}", o.train.policy.episodes);
   for (size_t i = 0; i < o.hidden.size(); ++i) out += fmt::format("{}{}", i == 0 ? " --hidden " : ",", o.hidden[i]);
   if (o.train.epochs != defaults.epochs) out += fmt::format(" --epochs {}", o.train.epochs);
+  if (o.train.decision.decision != defaults.decision.decision) out += fmt::format(" --decision {}", o.train.decision.decision);
   if (o.train.nets != defaults.nets) out += fmt::format(" --nets {}", o.train.nets);
   if (o.train.seed != defaults.seed) out += fmt::format(" --seed {}", o.train.seed);
-  if (o.seconds != 3.013) out += fmt::format(" --seconds {}", o.seconds);
+  if (o.seconds != kShippedSeconds) out += fmt::format(" --seconds {}", o.seconds);
   if (!o.config.empty()) out += " --config " + o.config;
-  return out + fmt::format(" --data {} --out {}", o.data.empty() ? "data/matrix.pmm" : o.data, o.out);
+  if (o.split.random_weight != defaults_split.random_weight) out += fmt::format(" --random-weight {}", o.split.random_weight);
+  if (!o.data.empty()) out += fmt::format(" --data {}", fmt::join(o.data, ","));
+  return out + " --out " + o.out;
 }
 
 RuleGrid grid_for(ModelKind kind) {
@@ -138,18 +146,19 @@ Result<Unit> tell_importance(const Model& model, const Dataset& train_set, const
 
 int passes_of(const Options& o) { return o.algorithm == "ridge" ? 1 : o.algorithm == "trees" ? o.train.trees.per_member : o.train.epochs; }
 
-Result<Unit> run(const Options& options) {
+Result<Unit> run(Options options) {
   Config config;
   if (!options.config.empty()) {
     auto loaded = load_config(options.config);
     if (!loaded) return fail(loaded.error());
     config = std::move(*loaded);
   }
+  options.split.objective = config.objective;
   auto data = read_matrix_data(options.data);
   if (!data) return fail(data.error());
-  auto train_set = dataset_of_split(data->runs, "train", options.seconds, config.objective);
+  auto train_set = dataset_of_split(data->runs, "train", options.seconds, options.split);
   if (!train_set) return fail(train_set.error());
-  auto validation = dataset_of_split(data->runs, "validation", options.seconds, config.objective);
+  auto validation = dataset_of_split(data->runs, "validation", options.seconds, options.split);
   if (!validation) return fail(validation.error());
 
   const SystemClock clock;
@@ -197,7 +206,7 @@ Result<Unit> run(const Options& options) {
   }
   add("validation (the rule was chosen on it)", validation->dataset, seen);
   for (const char* split : {"test-seeds", "test-families"}) {
-    if (auto held_out = dataset_of_split(data->runs, split, options.seconds, config.objective))
+    if (auto held_out = dataset_of_split(data->runs, split, options.seconds, options.split))
       add(split, held_out->dataset, predict_all(*model, held_out->dataset, fixed));
     else
       table.notes.push_back(held_out.error().message);
@@ -249,11 +258,13 @@ void add_train(CommandLine& app, int& exit_code) {
   app.add_option("--explore", options->explore, "Of reinforce: none, sqrt, ucb1 or a constant rate").capture_default_str();
   app.add_option("--hidden", options->hidden, "Widths of the hidden layers (default: 32,32)").delimiter(',').between(1, kWidestLayer);
   app.add_option("--curve", options->curve, "Write learning curves as a page: loss by pass, score by families (four more trainings)").type_name("HTML");
-  app.add_option("--data", options->data, "Matrix file (default: data/matrix.pmm of the project)").type_name("FILE");
+  app.add_option("--data", options->data, "Matrix files (default: those of the project, data/matrix.pmm and data/random.pmm)").delimiter(',').type_name("FILE,...");
+  app.add_option("--random-weight", options->split.random_weight, "What the generator's workloads count for beside all named families together").capture_default_str().between(0.01, 100.0);
   app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json").capture_default_str().type_name("FILE");
   app.add_option("--config", options->config, "Take the objective from this configuration").type_name("FILE");
   app.add_option("--seed", options->train.seed, "Seed of the training").capture_default_str();
   app.add_option("--epochs", options->train.epochs, "Passes over the data").capture_default_str().between(1, 1000);
+  app.add_option("--decision", options->train.decision.decision, "Of mlp: weight of what a choice by the predictions costs, beside the squares of their errors").capture_default_str().between(0.0, 1000.0);
   app.add_option("--nets", options->train.nets, "Networks in the ensemble").capture_default_str().between(2, kMostNets);
   app.add_option("--threads", options->train.threads, "Threads; the result is the same for any number").capture_default_str().between(1, 64);
   app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data").capture_default_str();
@@ -261,7 +272,7 @@ void add_train(CommandLine& app, int& exit_code) {
   app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
   app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (some hundred small trainings)");
   options->json.add(app);
-  app.footer(examples({{"pointsman train --seconds 2.213", "make models/default.pmm anew from the data that ship"},
+  app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"},
                        {"pointsman train --algo policy --loss reinforce --episodes 20000 --out /tmp/policy.pmm", "learn from the cost of what was taken alone"},
                        {"pointsman train --algo trees --out /tmp/trees.pmm --curve /tmp/trees.html", "extra trees, with learning curves"},
                        {"pointsman train --config my.toml --out my.pmm", "a model for an objective of your own"}}));

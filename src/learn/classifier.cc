@@ -8,6 +8,9 @@ namespace pointsman {
 
 namespace {
 
+// A factor of seven: waves and bursts of one workload stay below it.
+constexpr double kChange = 2;
+
 std::string_view name_of(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
 
 // ln ratio -> how many percent lower.
@@ -27,6 +30,7 @@ std::string explain(const Choice& choice) {
 Decision Classifier::decide(const Context& context) {
   if (context.idle) {
     running_ = {};
+    last_.reset();
     return {.arm = context.active, .propensity = 1, .why = "idle: keeps the arm"};
   }
   for (size_t f = 0; f < kFeatures; ++f)
@@ -34,10 +38,13 @@ Decision Classifier::decide(const Context& context) {
       return {.arm = context.active,
               .propensity = 1,
               .why = fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name)};
+  const auto jumped = [&](size_t feature) { return std::abs(context.features[feature] - (*last_)[feature]) > options_.change; };
+  if (options_.change > 0 && last_ && (jumped(kForksFeature) || jumped(kWakeupsFeature))) running_ = {};
+  last_ = context.features;
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
   Prediction allowed = running_;
   for (size_t arm = 0; arm < kChoosable; ++arm) {
-    if (allowed_[arm]) continue;
+    if (options_.allowed[arm]) continue;
     for (auto& regret : allowed.regret) regret[arm] = regret[kDefaultArm];  // no gain, so no choice
   }
   Choice choice = choose(allowed, model_.rule);
@@ -48,7 +55,7 @@ Decision Classifier::decide(const Context& context) {
 }
 
 Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) {
-  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "arms"}); !known) return fail(known.error());
+  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "change", "arms"}); !known) return fail(known.error());
   const std::string path = spec.text("model", "");
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "controller 'classifier' needs model=FILE");
   auto model = load_model(path);
@@ -56,12 +63,13 @@ Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) 
   const auto deviations = spec.number("deviations", model->rule.deviations, 0, 1000);
   const auto margin = spec.number("margin", model->rule.margin, 0, 1000);
   const auto ewma = spec.number("ewma", model->rule.ewma, 0, .999);
-  for (const auto* option : {&deviations, &margin, &ewma})
+  const auto change = spec.number("change", kChange, 0, 100);
+  for (const auto* option : {&deviations, &margin, &ewma, &change})
     if (!*option) return fail(option->error());
   model->rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
   auto allowed = spec.choosable("arms");
   if (!allowed) return fail(allowed.error());
-  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), *allowed));
+  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), Classifier::Options{.allowed = *allowed, .change = *change}));
 }
 
 }  // namespace pointsman

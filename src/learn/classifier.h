@@ -4,6 +4,7 @@
 
 #include <array>
 #include <memory>
+#include <optional>
 
 #include "learn/controller.h"
 #include "learn/model.h"
@@ -13,7 +14,11 @@ namespace pointsman {
 class Classifier : public Controller {
  public:
   // Arms that are not `allowed` are predicted but never chosen; the default arm always is.
-  explicit Classifier(Model model, std::array<bool, kChoosable> allowed = {true, true, true, true, true, true}) : model_(std::move(model)), allowed_(allowed) {}
+  struct Options {
+    std::array<bool, kChoosable> allowed = {true, true, true, true, true, true};
+    double change = 0;  // the memory of the EWMA ends when forks or wake-ups grow or fall by more than this (ln) between two windows; 0: it never does
+  };
+  Classifier(Model model, const Options& options) : model_(std::move(model)), options_(options) {}
 
   [[nodiscard]] std::string name() const override { return "classifier"; }
   // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory of the EWMA: what comes after
@@ -22,8 +27,9 @@ class Classifier : public Controller {
 
  private:
   Model model_;
-  std::array<bool, kChoosable> allowed_;
+  Options options_;
   Prediction running_;
+  std::optional<FeatureVector> last_;
 };
 
 }  // namespace pointsman

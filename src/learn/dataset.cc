@@ -11,6 +11,8 @@ Result<Unit> check(const Dataset& dataset) {
   if (dataset.blocks.empty()) return fail(ErrorCode::kInvalidArgument, "the data set has no blocks");
   for (const Block& block : dataset.blocks) {
     size_t windows = 0;
+    if (!(block.weight > 0) || !std::isfinite(block.weight))
+      return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {} has the weight {}", block.family, block.seed, block.draw, block.weight);
     for (size_t arm = 0; arm < kChoosable; ++arm) {
       if (!std::isfinite(block.log_cost[arm]))
         return fail(ErrorCode::kInvalidArgument, "{} seed {} draw {}: the cost under {} is not a number", block.family, block.seed,
@@ -30,17 +32,18 @@ Result<Unit> check(const Dataset& dataset) {
 ArmId best_static(const Dataset& dataset) {
   struct Sum {
     ArmCosts cost{};
-    double blocks = 0;
+    double blocks = 0, weight = 1;
   };
   std::map<std::string_view, Sum> families;
   for (const Block& block : dataset.blocks) {
     Sum& sum = families[block.family];
     for (size_t arm = 0; arm < kChoosable; ++arm) sum.cost[arm] += block.log_cost[arm];
     sum.blocks += 1;
+    sum.weight = block.weight;
   }
   ArmCosts total{};
   for (const auto& [family, sum] : families)
-    for (size_t arm = 0; arm < kChoosable; ++arm) total[arm] += sum.cost[arm] / sum.blocks;
+    for (size_t arm = 0; arm < kChoosable; ++arm) total[arm] += sum.weight * sum.cost[arm] / sum.blocks;
   ArmId best = 0;
   for (ArmId arm = 1; arm < kChoosable; ++arm)
     if (total[static_cast<size_t>(arm)] < total[static_cast<size_t>(best)]) best = arm;

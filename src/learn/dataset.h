@@ -19,6 +19,7 @@ using ArmCosts = std::array<double, kChoosable>;
 struct Block {
   std::string family{};
   uint64_t seed = 0, draw = 0;
+  double weight = 1;     // of its family beside the others, the same in all its blocks
   ArmCosts log_cost{};  // of the whole run under each arm, as ln ratio to a common reference (eevdf)
   std::array<std::vector<FeatureVector>, kChoosable> windows{};  // busy ones, in order of time; those of arm a were seen while a was active
 };
@@ -30,7 +31,7 @@ struct Dataset {
 // Errors: kInvalidArgument (no blocks; a cost or feature that is not finite; a block without windows under any arm), naming the block.
 Result<Unit> check(const Dataset& dataset);
 
-// The choosable arm of least mean cost, families counting equally: what one would install who may install one thing. Ties go to the first.
+// The choosable arm of least mean cost, families counting by their weights: what one would install who may install one thing. Ties go to the first.
 ArmId best_static(const Dataset& dataset);
 
 // Identity of the feature catalogue: names and formulas in order. What was recorded or learned on other features means nothing here.

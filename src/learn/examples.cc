@@ -23,6 +23,8 @@ std::map<std::string_view, std::vector<uint32_t>> blocks_by_family(const Dataset
 Examples make_examples(const Dataset& dataset, double clip, Model& model) {
   Examples out;
   const auto families = blocks_by_family(dataset);
+  double family_weights = 0;
+  for (const auto& [family, members] : families) family_weights += dataset.blocks[members.front()].weight;
   std::vector<const FeatureVector*> rows;
   std::vector<ArmId> active;
   for (uint32_t b = 0; b < dataset.blocks.size(); ++b) {
@@ -31,8 +33,7 @@ Examples make_examples(const Dataset& dataset, double clip, Model& model) {
     for (const double cost : block.log_cost) out.regret.push_back(static_cast<float>(std::min(cost - best, clip)));
     size_t windows = 0;
     for (const auto& of_arm : block.windows) windows += of_arm.size();
-    const double share =
-        1 / (static_cast<double>(families.size()) * static_cast<double>(families.at(block.family).size()) * static_cast<double>(windows));
+    const double share = block.weight / (family_weights * static_cast<double>(families.at(block.family).size()) * static_cast<double>(windows));
     auto& begins = out.begins.emplace_back();
     for (ArmId arm = 0; arm < kChoosable; ++arm) {
       begins[static_cast<size_t>(arm)] = static_cast<uint32_t>(rows.size());

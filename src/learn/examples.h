@@ -24,7 +24,7 @@ struct Examples {
   std::vector<float> inputs{};    // [n][kModelInputs]
   std::vector<uint32_t> block{};  // [n]
   std::vector<float> regret{};    // [blocks][kChoosable], clipped
-  std::vector<double> weight{};   // [n], mean 1 before it is capped: families count equally, in them blocks, in them windows
+  std::vector<double> weight{};   // [n], mean 1 before it is capped: families count by their weights, in them blocks equally, in them windows
   // Where the windows that were seen under each arm begin, and the end of the last: rows are in the order of blocks, arms, time.
   std::vector<std::array<uint32_t, kChoosable + 1>> begins{};  // [blocks]
 

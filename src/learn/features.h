@@ -13,6 +13,8 @@
 namespace pointsman {
 
 inline constexpr int kFeatures = 20;
+// Places of those that are looked at one by one.
+inline constexpr size_t kForksFeature = 0, kWakeupsFeature = 2;
 using FeatureVector = std::array<double, kFeatures>;
 struct FeatureSpec {
   std::string_view name, unit, formula;

@@ -380,7 +380,7 @@ Model handmade(const Rule& rule) {
 }
 
 TEST(Classifier, SaysWhatItPredictsAndWhy) {
-  Classifier c(handmade({.deviations = 1, .margin = .02}));
+  Classifier c(handmade({.deviations = 1, .margin = .02}), {});
   EXPECT_EQ(c.name(), "classifier");
   EXPECT_FALSE(c.literal());
   EXPECT_EQ(c.first_arm(), kHyb);
@@ -405,7 +405,7 @@ TEST(Classifier, PredictsAllArmsAndChoosesAmongThoseAllowed) {
   std::array<bool, kChoosable> allowed{};
   allowed.fill(true);
   allowed[kAge] = false;
-  Classifier c(handmade({.deviations = 1, .margin = .02}), allowed);
+  Classifier c(handmade({.deviations = 1, .margin = .02}), {.allowed = allowed});
   Context context;
   context.active = kHyb;
   context.features[0] = .1;
@@ -413,6 +413,25 @@ TEST(Classifier, PredictsAllArmsAndChoosesAmongThoseAllowed) {
   EXPECT_EQ(d.arm, kHyb);
   ASSERT_TRUE(d.predicted);
   EXPECT_NEAR((*d.predicted)[kAge], -.2, 1e-6);
+}
+
+TEST(Classifier, AJumpOfForksOrWakeUpsEndsWhatWasSmoothed) {
+  for (const size_t feature : {kForksFeature, kWakeupsFeature}) {
+    SCOPED_TRACE(feature);
+    const auto predicted_after = [&](double change, double jump) {
+      Classifier c(handmade({.deviations = 1, .margin = .02, .ewma = .6}), {.change = change});
+      Context context;
+      context.active = kHyb;
+      context.features[kForksFeature] = .1;
+      c.decide(context);
+      context.features[feature] += jump;
+      return (*c.decide(context).predicted)[kAge];
+    };
+    const double at_once = -2 * (feature == kForksFeature ? .4 : .1);  // the first feature is what this model goes by
+    EXPECT_NEAR(predicted_after(.2, .3), at_once, 1e-6);
+    EXPECT_NEAR(predicted_after(.5, .3), .6 * -.2 + .4 * at_once, 1e-6);
+    EXPECT_NEAR(predicted_after(0, .3), .6 * -.2 + .4 * at_once, 1e-6);
+  }
 }
 
 TEST(Model, ItsCardSaysWhatItWasTrainedFor) {
@@ -431,7 +450,7 @@ TEST(Model, ItsCardSaysWhatItWasTrainedFor) {
 }
 
 TEST(Classifier, IdleOrBlindItKeepsTheArm) {
-  Classifier c(handmade({.deviations = 1, .margin = .02, .ewma = .9}));
+  Classifier c(handmade({.deviations = 1, .margin = .02, .ewma = .9}), {});
   Context context;
   context.active = 4;
   context.features[0] = 1;

@@ -62,6 +62,26 @@ TEST(PolicyLoss, SlopesAgreeWithFiniteDifferences) {
     }
 }
 
+TEST(RegretLoss, SlopesAgreeWithFiniteDifferences) {
+  Rng rng(3, "regret loss");
+  for (const DecisionWeight weight : {DecisionWeight{}, DecisionWeight{.decision = 2, .temperature = .1}, DecisionWeight{.decision = .5, .temperature = 1}}) {
+    for (int round = 0; round < 50; ++round) {
+      ArmCosts predicted{}, regret{}, slopes{}, ignored{};
+      for (double& y : predicted) y = .3 * rng.normal();
+      for (double& r : regret) r = rng.uniform();
+      regret_loss(predicted, regret, weight, slopes);
+      for (size_t a = 0; a < kChoosable; ++a) {
+        constexpr double kStep = 1e-6;
+        ArmCosts up = predicted, down = predicted;
+        up[a] += kStep;
+        down[a] -= kStep;
+        const double difference = (regret_loss(up, regret, weight, ignored) - regret_loss(down, regret, weight, ignored)) / (2 * kStep);
+        EXPECT_NEAR(slopes[a], difference, 1e-6 + 1e-5 * std::abs(difference));
+      }
+    }
+  }
+}
+
 TEST(PolicyLoss, ReinforceSlopesAgreeWithFiniteDifferences) {
   Rng rng(3, "reinforce");
   for (int i = 0; i < 20; ++i) {

@@ -1,4 +1,5 @@
-// Networks that regress the regret of every arm. Costs, not argmin labels: a label throws away how much a choice matters.
+// Networks that regress the regret of every arm. Costs, not argmin labels: a label throws away how much a choice matters. The loss is
+// regret_loss of softmax.h.
 #include <algorithm>
 #include <mutex>
 #include <optional>
@@ -26,7 +27,7 @@ Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, co
   for (uint32_t i = 0; i < examples.block.size(); ++i)
     if (count[examples.block[i]] > 0) order.push_back(i);
   const auto batch = static_cast<size_t>(options.batch);
-  std::vector<float> inputs(batch * kModelInputs), targets(batch * kChoosable), weights(batch);
+  std::vector<float> inputs(batch * kModelInputs), slopes(batch * kChoosable);
   const size_t steps = (order.size() + batch - 1) / batch * static_cast<size_t>(options.epochs);
   size_t step = 0;
   for (int epoch = 0; epoch < options.epochs; ++epoch) {
@@ -34,15 +35,18 @@ Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, co
     double loss = 0;
     for (size_t at = 0; at < order.size(); at += batch, ++step) {
       const size_t n = std::min(batch, order.size() - at);
+      for (size_t s = 0; s < n; ++s) std::copy_n(examples.input(order[at + s]), kModelInputs, inputs.data() + s * kModelInputs);
+      const auto outputs = net.forward(std::span(inputs).first(n * kModelInputs), static_cast<int>(n), work);
       for (size_t s = 0; s < n; ++s) {
-        const uint32_t example = order[at + s], block = examples.block[example];
-        std::copy_n(examples.input(example), kModelInputs, inputs.data() + s * kModelInputs);
-        std::copy_n(examples.regret_of(example), kChoosable, targets.data() + s * kChoosable);
-        weights[s] = static_cast<float>(examples.weight[example] * count[block]);
+        const uint32_t example = order[at + s];
+        ArmCosts predicted{}, regret{}, slope{};
+        std::copy_n(outputs.begin() + static_cast<ptrdiff_t>(s * kChoosable), kChoosable, predicted.begin());
+        std::copy_n(examples.regret_of(example), kChoosable, regret.begin());
+        const double weight = examples.weight[example] * count[examples.block[example]];
+        loss += weight * regret_loss(predicted, regret, options.decision, slope);
+        for (size_t a = 0; a < kChoosable; ++a) slopes[s * kChoosable + a] = static_cast<float>(weight * slope[a] / static_cast<double>(n));
       }
-      loss += static_cast<double>(net.gradient(std::span(inputs).first(n * kModelInputs), std::span(targets).first(n * kChoosable),
-                                               std::span(weights).first(n), gradient, work)) *
-              static_cast<double>(n);
+      net.backward(std::span(inputs).first(n * kModelInputs), static_cast<int>(n), std::span(slopes).first(n * kChoosable), gradient, work);
       const double passed = static_cast<double>(step) / static_cast<double>(steps);
       adam.step(net.parameters(), gradient,
                 {.rate = static_cast<float>(options.rate + (options.last_rate - options.rate) * passed),

@@ -73,15 +73,16 @@ TEST(Train, NetsOfAnEnsembleDiffer) {
   EXPECT_NE(p.regret[0], p.regret[1]);
 }
 
-TEST(Train, FamiliesCountEquallyHoweverManyWindowsTheyHave) {
-  // One place in feature space, two families that disagree: las costs .4 in one (60 windows an arm), 0 in the other (3 windows an arm).
-  // Equal families: the mean, .2.
+// One place in feature space, two families that disagree: las costs .4 in one (15 windows an arm), which weighs `weight`, 0 in the other (3 windows an arm).
+// What is predicted for las.
+double between_two_families(double weight) {
   Dataset data;
   for (int family = 0; family < 2; ++family)
     for (uint64_t seed = 0; seed < 8; ++seed) {
       Block block;
       block.family = family == 0 ? "long" : "short";
       block.seed = seed;
+      if (family == 0) block.weight = weight;
       block.log_cost = {0, 0, family == 0 ? .4 : 0, .5, .5, .5};
       Rng rng(seed, "w", static_cast<uint64_t>(family));
       for (auto& of_arm : block.windows)
@@ -93,11 +94,17 @@ TEST(Train, FamiliesCountEquallyHoweverManyWindowsTheyHave) {
       data.blocks.push_back(block);
     }
   const auto model = train(data, {.hidden = {8}, .nets = 5, .epochs = 60, .seed = 3});
-  ASSERT_TRUE(model);
+  EXPECT_TRUE(model);
   double mean = 0;
   const Prediction p = model->predict({}, kDefaultArm);
   for (size_t k = 0; k < 5; ++k) mean += p.regret[k][2] / 5.;
-  EXPECT_NEAR(mean, .2, .08);  // .4 * 15/18 = .33 if windows counted
+  return mean;
+}
+
+TEST(Train, FamiliesCountByTheirWeightHoweverManyWindowsTheyHave) {
+  EXPECT_NEAR(between_two_families(1), .2, .06);  // .4 * 15/18 = .33 if windows counted
+  EXPECT_NEAR(between_two_families(3), .3, .06);
+  EXPECT_NEAR(between_two_families(1. / 3), .1, .06);
 }
 
 TEST(Train, RefusesWhatItCannotLearnFrom) {
@@ -130,6 +137,8 @@ TEST(BestStatic, FamiliesCountEqually) {
   for (int i = 0; i < 9; ++i) data.blocks.push_back({.family = "often", .seed = 1, .log_cost = {0, .1, -.1, .1, .1, .1}});
   data.blocks.push_back({.family = "once", .seed = 1, .log_cost = {0, .1, .5, .1, .1, .1}});
   EXPECT_EQ(best_static(data), kEevdf);
+  data.blocks.back().weight = .1;
+  EXPECT_EQ(best_static(data), 2) << "unless they do not";
   data.blocks.pop_back();
   EXPECT_EQ(best_static(data), 2);
 }

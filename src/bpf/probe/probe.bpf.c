@@ -39,7 +39,9 @@ struct task_state {
   u64 ready_at_ns;     // waits for a CPU since then; 0: does not wait
   u64 first_wait_ns;   // the wait between wake-up and CPU of the burst under way
   u64 burst_from_ns;   // its CPU time when the burst under way began
-  u64 last_burst_ns;   // ~0: none has ended yet
+  u64 piece_from_ns;   // its CPU time when the piece of work under way began: bursts merged over sleeps < PM_PIECE_GAP_NS
+  u64 piece_ns;        // what that had used when it went to sleep last; ~0: it has not slept yet
+  u64 slept_at_ns;
   u32 last_cpu;        // + 1; 0: not known
   u8 runnable;         // counted in `runnable`
   u8 woken;            // the wait under way began with a wake-up or fork
@@ -89,7 +91,7 @@ static __always_inline struct task_state *state_of(struct task_struct *p, bool c
   struct task_state *s = bpf_task_storage_get(&tasks, p, 0, create ? BPF_LOCAL_STORAGE_GET_F_CREATE : 0);
   if (s && !s->group_start_ns) {
     s->group_start_ns = p->group_leader->start_time;
-    s->last_burst_ns = ~0ull;
+    s->piece_ns = ~0ull;
   }
   return s;
 }
@@ -141,19 +143,20 @@ static __always_inline void sleeps_as(struct pm_probe *sums, struct task_state *
   sums->io_blocked_moment_ns += io * now;
 }
 
-static __always_inline void ends_burst(struct pm_probe *sums, struct task_state *s, u64 cpu_ns) {
+static __always_inline void ends_burst(struct pm_probe *sums, struct task_state *s, u64 cpu_ns, u64 now) {
   if (!s->in_burst) return;
   s->in_burst = 0;
   u64 ns = cpu_ns - s->burst_from_ns;
   u64 us = pm_least(ns / 1000, MOST_US);
-  s->last_burst_ns = ns;
+  s->piece_ns = cpu_ns - s->piece_from_ns;
+  s->slept_at_ns = now;
   sums->bursts++;
   sums->burst_us += us;
   sums->burst_us2 += us * us;
   if (ns < 1000000) sums->bursts_1ms++;
   if (ns < PM_SHORT_NS) sums->bursts_5ms++;
   enter_hist(sums->burst_hist, ns);
-  if (ns <= PM_SHORT_NS) enter_hist(sums->short_wait_hist, s->first_wait_ns);
+  if (s->piece_ns <= PM_SHORT_NS) enter_hist(sums->short_wait_hist, s->first_wait_ns);
 }
 
 static __always_inline void exits(struct pm_probe *sums, struct task_struct *p, u64 cpu_ns, u64 now) {
@@ -213,7 +216,7 @@ static __always_inline void leaves_cpu(struct pm_probe *sums, struct task_struct
     return;
   }
   u64 cpu_ns = p->se.sum_exec_runtime;
-  ends_burst(sums, s, cpu_ns);
+  ends_burst(sums, s, cpu_ns, now);
   if (dead) exits(sums, p, cpu_ns, now);
 }
 
@@ -277,6 +280,7 @@ static __always_inline void waits_from(struct pm_probe *sums, struct task_state 
   s->ready_at_ns = now;
   s->first_wait_ns = 0;
   s->burst_from_ns = cpu_ns;
+  if (now - s->slept_at_ns >= PM_PIECE_GAP_NS) s->piece_from_ns = cpu_ns;
   s->woken = 1;
   s->in_burst = 1;
 }
@@ -404,7 +408,7 @@ int oldest_wait(struct pm_oldest *out) {
     u64 since = s->ready_at_ns;
     if (!since || since >= now) continue;
     if (now - since > any) any = now - since;
-    if (s->last_burst_ns <= PM_SHORT_NS && now - since > brief) brief = now - since;
+    if (s->piece_ns <= PM_SHORT_NS && now - since > brief) brief = now - since;
   }
   bpf_rcu_read_unlock();
   out->wait_ns = any;

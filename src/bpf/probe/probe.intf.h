@@ -24,7 +24,9 @@ using pm_u32 = uint32_t;
 
 #define PM_YOUNG_NS 1000000000ull
 #define PM_SHORT_NS 5000000ull
+#define PM_PIECE_GAP_NS 2000000ull
 
+// A piece of work is a task's bursts merged over sleeps < 2 ms: a long job that reads files is no row of short ones.
 struct pm_probe {
   pm_u64 switches, voluntary, involuntary, wakeups, forks, exits, migrations;
   pm_u64 other_voluntary, other_involuntary;  // of kernel threads and real-time tasks; the rest of `switches` are switches away from idle
@@ -50,7 +52,7 @@ struct pm_probe {
   pm_u64 unseen;  // switches of which the kernel told nobody: some virtual machines hide their own agent's threads when they go to sleep
   pm_u64 burst_hist[PM_HIST_BUCKETS];
   pm_u64 wait_hist[PM_HIST_BUCKETS];        // run delay after a wake-up or fork, entered when the task gets a CPU
-  pm_u64 short_wait_hist[PM_HIST_BUCKETS];  // the same, entered when the burst that it began has ended and was <= 5 ms: the guard's p99
+  pm_u64 short_wait_hist[PM_HIST_BUCKETS];  // the same, entered when the burst that it began has ended, if its piece of work was <= 5 ms: the guard's p99
   pm_u64 tat_hist[PM_HIST_BUCKETS];
 };
 
@@ -71,7 +73,7 @@ struct pm_cpu {
   pm_u64 started;
 } __attribute__((aligned(64)));
 
-// The argument of the program `oldest_wait`. Short is a task whose last burst was <= 5 ms; tasks that have not slept yet are not known to be.
+// The argument of the program `oldest_wait`. Short is a task whose last piece of work was <= 5 ms so far; tasks that have not slept yet are not known to be.
 struct pm_oldest {
   pm_u64 short_wait_ns, wait_ns;
 };
