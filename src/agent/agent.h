@@ -29,8 +29,8 @@ struct AgentOptions {
   // A swap is made only when the predicted gain over the rest of the dwell outweighs its measured cost: gain * expected_dwell > swap time.
   int64_t expected_dwell_ns = 2 * kSecond;
   int64_t least_dwell_ns = 250 * kMillisecond;  // never two swaps within this time
-  // A rival must be predicted better by this much (ln). Chosen on lives of phases of validation's blocks: .2 halves the swaps that .02 makes, and costs nothing.
-  double hysteresis = 0.2;
+  // A rival must be predicted better by this much (ln). Chosen on lives of phases of validation's blocks: .02 makes a fifth more swaps for the same cost, .1 is too much.
+  double hysteresis = 0.05;
   bool shadow = false;                          // decide and record, never swap
   int64_t replay_ns = 2 * kSecond;              // how much of the past is replayed, for a controller that wants it
   // What the controller may have; a person's pin and the guard's way to eevdf are not bound by it.

@@ -218,10 +218,10 @@ TEST_F(AgentTest, DwellAndHysteresisHoldSwapsBack) {
   go(2 * kSecond);
   EXPECT_EQ(swapper.current(), arm("las"));
   EXPECT_NE(notes.windows.back().held_back.find("hysteresis"), std::string::npos);
-  (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.1;
+  (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.03;
   go(1 * kSecond);
-  EXPECT_EQ(swapper.current(), arm("las")) << "half of the hysteresis";
-  (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.3;
+  EXPECT_EQ(swapper.current(), arm("las")) << "within the hysteresis";
+  (*controller.predicted)[static_cast<size_t>(arm("sjf"))] = -.1;
   go(1 * kSecond);
   EXPECT_EQ(swapper.current(), arm("sjf"));
 }
@@ -286,16 +286,13 @@ TEST_F(AgentTest, ARelapseIsQuarantinedTwiceAsLongAMinuteOfGoodConductForgets) {
   controller.wanted = arm("hyb");
   go(1 * kSecond);
   const auto seconds_out = [&] {
-    while (swapper.current() != kEevdf) {
+    for (int ticks = 0; swapper.current() != kEevdf && ticks < 200; ++ticks) {
       sensor.wait_short(500, 100);
-      go(1 * kSecond);
+      go(50 * kMillisecond);
     }
-    int quarters = 0;
-    while (swapper.current() == kEevdf && quarters < 100) {
-      go(250 * kMillisecond);
-      ++quarters;
-    }
-    return quarters / 4.0;
+    int ticks = 0;
+    for (; swapper.current() == kEevdf && ticks < 1000; ++ticks) go(50 * kMillisecond);
+    return ticks / 20.0;
   };
   EXPECT_NEAR(seconds_out(), 2, .3);
   EXPECT_NEAR(seconds_out(), 4, .3);
@@ -326,6 +323,7 @@ TEST_F(AgentTest, TheGuardMeasuresEevdfByItsOwnWindowsAndForgetsWhatIsOld) {
 TEST_F(AgentTest, WhereTheChoiceIsQuarantinedTheNextBestArmIsTakenIfItSurelyBeatsEevdf) {
   AgentOptions options;
   options.guard.reference_ns = 10 * kMillisecond;
+  options.guard.quarantine_ns = 10 * kSecond;
   start(options);
   controller.wanted = arm("hyb");
   controller.predicted = std::array<double, kChoosable>{.4, 0, .39, .5, .1, .3};  // eevdf hyb las age sjf ipre

@@ -48,6 +48,11 @@ Decision Classifier::decide(const Context& context) {
     for (auto& regret : allowed.regret) regret[arm] = regret[kDefaultArm];  // no gain, so no choice
   }
   Choice choice = choose(allowed, model_.rule);
+  // Where the active arm still looks better than the default, another must surely be better than it.
+  const ArmId active = context.active;
+  if (choice.arm != active && active != kDefaultArm && active < kChoosable && options_.allowed[static_cast<size_t>(active)] && choice.predicted[static_cast<size_t>(active)] < 0 &&
+      !surely_better(allowed, choice.arm, active, model_.rule))
+    choice.arm = active;
   const Choice free = choose(running_, model_.rule);
   choice.predicted = free.predicted;
   choice.deviation = free.deviation;

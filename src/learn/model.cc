@@ -177,33 +177,43 @@ std::string_view name_of(ModelKind kind) {
   return "";
 }
 
+namespace {
+struct Difference {
+  double mean = 0, deviation = 0;  // ln cost of `arm` above that of `rival`, over the members
+};
+Difference difference(const Prediction& prediction, ArmId arm, ArmId rival) {
+  const auto a = static_cast<size_t>(arm), r = static_cast<size_t>(rival);
+  const double n = std::max(prediction.nets, 1);
+  double sum = 0, squares = 0;
+  for (size_t k = 0; k < static_cast<size_t>(prediction.nets); ++k) sum += static_cast<double>(prediction.regret[k][a]) - static_cast<double>(prediction.regret[k][r]);
+  const double mean = sum / n;
+  for (size_t k = 0; k < static_cast<size_t>(prediction.nets); ++k) {
+    const double d = static_cast<double>(prediction.regret[k][a]) - static_cast<double>(prediction.regret[k][r]) - mean;
+    squares += d * d;
+  }
+  return {mean, prediction.nets > 1 ? exact_sqrt(squares / (n - 1)) : 0};
+}
+bool sure(const Difference& d, const Rule& rule) { return -d.mean > rule.margin && -d.mean > rule.deviations * d.deviation; }
+}  // namespace
+
+bool surely_better(const Prediction& prediction, ArmId arm, ArmId rival, const Rule& rule) { return sure(difference(prediction, arm, rival), rule); }
+
 Choice choose(const Prediction& prediction, const Rule& rule) {
   Choice out;
-  const double n = std::max(prediction.nets, 1);
   double best_gain = 0;
   double best_allowed = 0;
   for (ArmId arm = 0; arm < kChoosable; ++arm) {
     const auto a = static_cast<size_t>(arm);
     if (arm == kDefaultArm) continue;
-    double sum = 0, squares = 0;
-    for (int k = 0; k < prediction.nets; ++k) {
-      const auto& regret = prediction.regret[static_cast<size_t>(k)];
-      sum += static_cast<double>(regret[a]) - static_cast<double>(regret[kDefaultArm]);
-    }
-    const double mean = sum / n;
-    for (int k = 0; k < prediction.nets; ++k) {
-      const auto& regret = prediction.regret[static_cast<size_t>(k)];
-      const double d = static_cast<double>(regret[a]) - static_cast<double>(regret[kDefaultArm]) - mean;
-      squares += d * d;
-    }
-    out.predicted[a] = mean;
-    out.deviation[a] = prediction.nets > 1 ? exact_sqrt(squares / (n - 1)) : 0;
-    const double gain = -mean;
+    const Difference d = difference(prediction, arm, kDefaultArm);
+    out.predicted[a] = d.mean;
+    out.deviation[a] = d.deviation;
+    const double gain = -d.mean;
     if (gain > best_gain) {
       best_gain = gain;
       out.best_rival = arm;
     }
-    if (gain > rule.margin && gain > rule.deviations * out.deviation[a] && gain > best_allowed) {
+    if (sure(d, rule) && gain > best_allowed) {
       best_allowed = gain;
       out.arm = arm;
     }

@@ -57,6 +57,36 @@ Mlp<float> train_net(const Examples& examples, const std::vector<int>& count, co
   return net;
 }
 
+// Of all that a net says about arms, told apart by blocks that were not in its sample: the factor by which it comes nearest to their regrets. The weight of the decision
+// drives predictions apart beyond what there is to gain; what is said to people, and held against the cost of a swap, must be in ln cost.
+double calibration(const Mlp<float>& net, const Examples& examples, const std::vector<int>& count) {
+  double products = 0, squares = 0;
+  for (size_t row = 0; row < examples.size(); ++row) {
+    if (count[examples.block[row]] > 0) continue;
+    std::array<float, kChoosable> predicted{};
+    net.apply(std::span(examples.input(row), kModelInputs), predicted);
+    const float* regret = examples.regret_of(row);
+    double mean_predicted = 0, mean_regret = 0;
+    for (size_t a = 0; a < kChoosable; ++a) {
+      mean_predicted += static_cast<double>(predicted[a]) / kChoosable;
+      mean_regret += static_cast<double>(regret[a]) / kChoosable;
+    }
+    for (size_t a = 0; a < kChoosable; ++a) {
+      const double p = static_cast<double>(predicted[a]) - mean_predicted;
+      products += examples.weight[row] * p * (static_cast<double>(regret[a]) - mean_regret);
+      squares += examples.weight[row] * p * p;
+    }
+  }
+  return products > 0 && squares > 0 ? products / squares : 1;
+}
+
+void scale_outputs(Mlp<float>& net, double factor) {
+  std::vector<float> packed = net.packed();
+  const auto last = static_cast<size_t>((net.sizes()[net.sizes().size() - 2] + 1) * net.outputs());
+  for (size_t i = packed.size() - last; i < packed.size(); ++i) packed[i] *= static_cast<float>(factor);
+  net.unpack(packed);
+}
+
 }  // namespace
 
 Result<Model> train_nets(const Dataset& dataset, const TrainOptions& options) {
@@ -68,11 +98,13 @@ Result<Model> train_nets(const Dataset& dataset, const TrainOptions& options) {
   in_parallel(nets, options.threads, [&](size_t k) {
     Rng rng(options.seed, "train net", k);
     const std::vector<int> count = draw_blocks(dataset, options.resample, rng);
-    trained[k] = train_net(examples, count, options, rng, [&](int epoch, double loss) {
+    Mlp<float> net = train_net(examples, count, options, rng, [&](int epoch, double loss) {
       if (!options.on_epoch) return;
       const std::scoped_lock lock(reporting);
       options.on_epoch(static_cast<int>(k), epoch, loss);
     });
+    if (options.decision.decision > 0) scale_outputs(net, calibration(net, examples, count));
+    trained[k] = std::move(net);
   });
   for (auto& net : trained) model.nets.push_back(std::move(*net));
   return model;
