@@ -186,10 +186,10 @@ void add_lab_matrix(CommandLine& app, int& exit_code) {
   app.add_option("--html", options->html, "Write the table as a page too").type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman lab matrix --seeds 1-2 --families batch,pareto,inter", "a first look, a minute"},
-                       {"pointsman lab matrix --families random:1-520 --seeds 10 --seconds 2.213", "520 workloads of the generator, one draw of each"},
+                       {"pointsman lab matrix --families random:1-520 --seeds 10 --seconds 2.213", "520 workloads of the generator, one draw of each: the other half"},
                        {"pointsman lab matrix --seeds 1-2 --arms hyb,las,age,eevdf --switch-at 1.113", "what each change of arm costs, and what is seen under the other arm"},
                        {"pointsman lab matrix --seeds 1-5 --arms eevdf,vtime,scx_simple,dl,scx_bpfland --ledger build/lab/real.db", "real schedulers beside our policies of the same idea"},
-                       {"pointsman lab matrix --seeds 100-102,1-7 --seconds 2.213 --write data/matrix.pmm", "what the shipped model is trained on"}}));
+                       {"pointsman lab matrix --seeds 100-102,1-7 --seconds 2.213 --write data/matrix.pmm", "the named half of what the shipped model is trained on"}}));
   app.callback([options, &exit_code] {
     if (auto done = run(*options); !done) exit_code = report_error(done.error());
   });

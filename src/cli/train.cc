@@ -212,7 +212,7 @@ Result<Unit> run(Options options) {
       table.notes.push_back(held_out.error().message);
   }
   table.notes.push_back(fmt::format("{} windows of {} blocks; the static arm chosen on train is {}", train_set->windows, train_set->dataset.blocks.size(), arms()[static_cast<size_t>(fixed)].name));
-  table.notes.push_back("A trained model alone does not carry over to families that it has never seen; the test-families row says how little.");
+  table.notes.push_back("A trained model carries over little to families that it has never seen; the test-families row says how little.");
 
   card.data = data->name;
   card.objective = spell(config.objective);
@@ -226,7 +226,7 @@ Result<Unit> run(Options options) {
   card.training_seed = options.train.seed;
   card.windows = train_set->windows;
   card.blocks = static_cast<int>(train_set->dataset.blocks.size());
-  card.limits = {"Trained in the exact lab: no caches, one cheap global queue, 4 CPUs.", "Families of workloads that it was not trained on: expect no gain over hyb."};
+  card.limits = {"Trained in the exact lab: no caches, one cheap global queue, 4 CPUs.", "Families of workloads that it was not trained on: expect little gain over hyb, and sometimes a loss."};
   std::error_code ignored;
   if (const auto folder = std::filesystem::path(options.out).parent_path(); !folder.empty()) std::filesystem::create_directories(folder, ignored);
   if (auto saved = save_model(options.out, *model, card); !saved) return saved;

@@ -47,12 +47,7 @@ Decision Classifier::decide(const Context& context) {
     if (options_.allowed[arm]) continue;
     for (auto& regret : allowed.regret) regret[arm] = regret[kDefaultArm];  // no gain, so no choice
   }
-  Choice choice = choose(allowed, model_.rule);
-  // Where the active arm still looks better than the default, another must surely be better than it.
-  const ArmId active = context.active;
-  if (choice.arm != active && active != kDefaultArm && active < kChoosable && options_.allowed[static_cast<size_t>(active)] && choice.predicted[static_cast<size_t>(active)] < 0 &&
-      !surely_better(allowed, choice.arm, active, model_.rule))
-    choice.arm = active;
+  Choice choice = choose_from(context.active, allowed, model_.rule);
   const Choice free = choose(running_, model_.rule);
   choice.predicted = free.predicted;
   choice.deviation = free.deviation;

@@ -13,8 +13,8 @@ namespace pointsman {
 
 class Classifier : public Controller {
  public:
-  // Arms that are not `allowed` are predicted but never chosen; the default arm always is.
   struct Options {
+    // What is not allowed is predicted but never chosen; the default arm always is allowed.
     std::array<bool, kChoosable> allowed = {true, true, true, true, true, true};
     double change = 0;  // the memory of the EWMA ends when forks or wake-ups grow or fall by more than this (ln) between two windows; 0: it never does
   };

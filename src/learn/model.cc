@@ -196,8 +196,6 @@ Difference difference(const Prediction& prediction, ArmId arm, ArmId rival) {
 bool sure(const Difference& d, const Rule& rule) { return -d.mean > rule.margin && -d.mean > rule.deviations * d.deviation; }
 }  // namespace
 
-bool surely_better(const Prediction& prediction, ArmId arm, ArmId rival, const Rule& rule) { return sure(difference(prediction, arm, rival), rule); }
-
 Choice choose(const Prediction& prediction, const Rule& rule) {
   Choice out;
   double best_gain = 0;
@@ -218,6 +216,13 @@ Choice choose(const Prediction& prediction, const Rule& rule) {
       out.arm = arm;
     }
   }
+  return out;
+}
+
+Choice choose_from(ArmId active, const Prediction& prediction, const Rule& rule) {
+  Choice out = choose(prediction, rule);
+  const bool looks_good = active < kChoosable && out.predicted[static_cast<size_t>(active)] < 0;
+  if (looks_good && out.arm != active && !sure(difference(prediction, out.arm, active), rule)) out.arm = active;
   return out;
 }
 

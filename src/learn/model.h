@@ -56,8 +56,8 @@ struct Choice {
   ArmCosts predicted{}, deviation{};  // ln ratio to the default arm, and its deviation over the nets
 };
 Choice choose(const Prediction& prediction, const Rule& rule);
-// Is `arm` better than `rival` by more than the rule asks for?
-bool surely_better(const Prediction& prediction, ArmId arm, ArmId rival, const Rule& rule);
+// The same from `active` on: while that still looks better than the default arm, it is left only for what is surely better than it.
+Choice choose_from(ArmId active, const Prediction& prediction, const Rule& rule);
 // running = ewma * running + (1 - ewma) * fresh; the first is taken as it is.
 void smooth(Prediction& running, const Prediction& fresh, double ewma);
 

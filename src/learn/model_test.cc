@@ -401,6 +401,34 @@ TEST(Classifier, SaysWhatItPredictsAndWhy) {
   EXPECT_EQ(c.decide(context).why, "hyb: no other arm is predicted better");
 }
 
+// Two nets, two arms that both are surely better than hyb: the first prefers las, the second age.
+TEST(Classifier, BetweenTwoArmsOnlyWhatIsSureMovesIt) {
+  constexpr ArmId kLas = 2;
+  Model model = handmade({.deviations = 1, .margin = .02});
+  for (size_t k = 0; k < 2; ++k) {
+    std::vector<float> w = model.nets[k].packed();
+    w[kLas] = k == 0 ? -2.2f : -1.7f;
+    model.nets[k].unpack(w);
+  }
+  Context context;
+  context.features[0] = .2;
+  const auto choice = [&](ArmId active, double age_bonus) {
+    Model tilted = model;
+    for (Mlp<float>& net : tilted.nets) {
+      std::vector<float> w = net.packed();
+      w[kAge] -= static_cast<float>(age_bonus);
+      net.unpack(w);
+    }
+    context.active = active;
+    return Classifier(tilted, {}).decide(context).arm;
+  };
+  EXPECT_EQ(choice(kHyb, 0), kAge) << "the better one in the mean";
+  EXPECT_EQ(choice(kLas, 0), kLas) << "not surely better than the active one";
+  EXPECT_EQ(choice(kLas, 1), kAge);
+  context.features[0] = -.2;
+  EXPECT_EQ(choice(kLas, 0), kHyb) << "the active one is no longer better than hyb";
+}
+
 TEST(Classifier, PredictsAllArmsAndChoosesAmongThoseAllowed) {
   std::array<bool, kChoosable> allowed{};
   allowed.fill(true);

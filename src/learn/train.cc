@@ -83,7 +83,7 @@ LookupBlock closed_loop(const Block& block, const HeldOut::OfBlock& predictions,
     const auto& seen = predictions.windows[static_cast<size_t>(active)];
     if (!seen.empty()) {
       smooth(running, seen[std::min(t, seen.size() - 1)], rule.ewma);
-      const ArmId next = choose(running, rule).arm;
+      const ArmId next = choose_from(active, running, rule).arm;
       out.swaps += next != active;
       active = next;
     }

@@ -74,8 +74,9 @@ LookupScore score(const Dataset& dataset, const HeldOut& held_out, const Rule& r
 // is that harmless, the least harmful. Meant for validation data: what it was chosen on it must not be judged on.
 struct RuleGrid {
   // Not below 1: most of validation are families that training knew, which cannot show what the distance protects from. With .5, families left out of train cost up to four
-  // times what they cost under hyb. And no longer a memory than .7: blocks do not change, what a memory costs where workloads do shows in lives of phases.
-  std::vector<double> deviations{1, 1.25, 1.5, 2}, margins{.02, .05, .1}, ewmas{.3, .5, .7};
+  // times what they cost under hyb. Blocks do not change, so they cannot
+  // say what a memory is worth where workloads do: .7 was chosen on lives of phases. Margins below the hysteresis of an agent would never be acted on.
+  std::vector<double> deviations{1, 1.25, 1.5, 2}, margins{.05, .1}, ewmas{.7};
   double most_harm = .05;
 };
 Rule tune_rule(const Dataset& dataset, const HeldOut& held_out, const RuleGrid& grid);

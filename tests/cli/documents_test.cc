@@ -1,4 +1,4 @@
-// The manual page and the completion scripts, which are made from the verbs, are what their readers expect.
+// What is made of something else is what that says: the manual page and the completion scripts of the verbs, the shipped model of the shipped data.
 #include <gmock/gmock.h>
 
 #include "base/file.h"
@@ -28,6 +28,17 @@ TEST(ManPage, TheBuiltOneIsTheBinarysOwn) {
   ASSERT_TRUE(built) << built.error().message;
   EXPECT_EQ(*built, ran.out);
   for (const char* part : {".TH POINTSMAN 1", ".SH NAME", ".SH SYNOPSIS", ".SH OPTIONS", ".SS demo", ".SS lab matrix", ".SS pin", "\\-\\-cpus INT, 1 to 8", "Default: 4.", ".SH EXIT STATUS"}) EXPECT_THAT(ran.out, HasSubstr(part));
+}
+
+TEST(ShippedModel, IsToTheBitWhatTrainMakesOfTheShippedData) {
+  const auto folder = TemporaryFolder::make("train");
+  ASSERT_TRUE(folder);
+  const std::string made = folder->path() + "/made.pmm";
+  const Ran ran = run_binary({"train", "--out", made}, {.folder = POINTSMAN_SOURCE_DIR});
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const auto bytes = read_file(made), shipped = read_file(POINTSMAN_SOURCE_DIR "/models/default.pmm");
+  ASSERT_TRUE(bytes && shipped);
+  EXPECT_TRUE(*bytes == *shipped) << "make it anew: pointsman train";
 }
 
 TEST(ManPage, ReadersFindNothingToComplainOf) {
