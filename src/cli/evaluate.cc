@@ -315,7 +315,7 @@ Result<Unit> run(const Options& o) {
   judging.label = "judging";
   report::Progress progress(judging, clock);
   const BootstrapOptions bootstrap{.resamples = o.quick ? 500 : 2000};
-  const std::pair<const char*, const char*> splits[] = {{"validation", "known families; rules and options were chosen here"}, {"test-seeds", "unseen seeds of known families and unseen structures of the generator"}, {"test-families", "families never seen"}};
+  const std::pair<const char*, const char*> splits[] = {{"validation", "unseen seeds of known families and unseen structures of the generator; rules and options were chosen here"}, {"test-seeds", "unseen seeds of known families and unseen structures of the generator"}, {"test-families", "families never seen"}};
   for (const auto& [name, about] : splits) {
     auto dataset = std::string_view(name) == "validation" ? std::move(validation) : dataset_of_split(data->runs, name, o.seconds);
     if (!dataset) {

@@ -60,7 +60,7 @@ std::string command_of(const Options& o) {
   if (o.train.policy.episodes > 0) out += fmt::format(" --episodes {}", o.train.policy.episodes);
   for (size_t i = 0; i < o.hidden.size(); ++i) out += fmt::format("{}{}", i == 0 ? " --hidden " : ",", o.hidden[i]);
   if (o.train.epochs != defaults.epochs) out += fmt::format(" --epochs {}", o.train.epochs);
-  if (o.train.decision.decision != defaults.decision.decision) out += fmt::format(" --decision {}", o.train.decision.decision);
+  if (o.train.decision.weight != defaults.decision.weight) out += fmt::format(" --decision {}", o.train.decision.weight);
   if (o.train.nets != defaults.nets) out += fmt::format(" --nets {}", o.train.nets);
   if (o.train.seed != defaults.seed) out += fmt::format(" --seed {}", o.train.seed);
   if (o.seconds != kShippedSeconds) out += fmt::format(" --seconds {}", o.seconds);
@@ -264,7 +264,7 @@ void add_train(CommandLine& app, int& exit_code) {
   app.add_option("--config", options->config, "Take the objective from this configuration").type_name("FILE");
   app.add_option("--seed", options->train.seed, "Seed of the training").capture_default_str();
   app.add_option("--epochs", options->train.epochs, "Passes over the data").capture_default_str().between(1, 1000);
-  app.add_option("--decision", options->train.decision.decision, "Of mlp: weight of what a choice by the predictions costs, beside the squares of their errors").capture_default_str().between(0.0, 1000.0);
+  app.add_option("--decision", options->train.decision.weight, "Of mlp: weight of what a choice by the predictions costs, beside the squares of their errors").capture_default_str().between(0.0, 1000.0);
   app.add_option("--nets", options->train.nets, "Networks in the ensemble").capture_default_str().between(2, kMostNets);
   app.add_option("--threads", options->train.threads, "Threads; the result is the same for any number").capture_default_str().between(1, 64);
   app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data").capture_default_str();

@@ -52,7 +52,7 @@ Result<Unit> check(const TrainOptions& o) {
   if (o.trees.per_member < 1 || static_cast<size_t>(o.trees.per_member * o.nets) > kMostTrees)
     return bad("trees of a member", o.trees.per_member);
   if (o.trees.leaves < 1 || static_cast<size_t>(o.trees.leaves) > kMostLeaves) return bad("leaves", o.trees.leaves);
-  if (!(o.decision.decision >= 0)) return bad("weight of the decision", o.decision.decision);
+  if (!(o.decision.weight >= 0)) return bad("weight of the decision", o.decision.weight);
   if (!(o.decision.temperature > 0)) return bad("temperature of the decision", o.decision.temperature);
   if (!(o.trees.least >= 0)) return bad("least weight of a leaf", o.trees.least);
   if (o.policy.episodes < 0) return bad("episodes", o.policy.episodes);

@@ -35,7 +35,7 @@ struct TrainOptions {
 
   std::string_view algorithm = "mlp";
 
-  DecisionWeight decision{};  // of mlp
+  DecisionLoss decision{};  // of mlp
 
   double penalty = .03;  // ridge: on the squares of the coefficients, per unit of the examples' weight
 
@@ -61,7 +61,7 @@ struct TrainOptions {
 inline TrainOptions shipped_training() {
   TrainOptions options;
   options.epochs = 60;
-  options.decision = {.decision = 30, .temperature = 1};
+  options.decision = {.weight = 30, .temperature = 1};
   return options;
 }
 // Errors: kInvalidArgument, kNotFound (the algorithm).

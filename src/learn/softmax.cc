@@ -91,18 +91,18 @@ double policy_loss(PolicyLoss loss, std::span<const double> logits, std::span<co
   return value;
 }
 
-double regret_loss(std::span<const double> predicted, std::span<const double> regret, const DecisionWeight& weight, std::span<double> slopes) {
+double regret_loss(std::span<const double> predicted, std::span<const double> regret, const DecisionLoss& decision, std::span<double> slopes) {
   double loss = 0;
   ArmCosts logits{}, by_logit{};
   for (size_t a = 0; a < kChoosable; ++a) {
     const double error = predicted[a] - regret[a];
     loss += error * error / 2;
     slopes[a] = error;
-    logits[a] = -predicted[a] / weight.temperature;
+    logits[a] = -predicted[a] / decision.temperature;
   }
-  if (!(weight.decision > 0)) return loss;
-  loss += weight.decision * policy_loss(PolicyLoss::kExpectedCost, logits, regret, by_logit);
-  for (size_t a = 0; a < kChoosable; ++a) slopes[a] -= weight.decision * by_logit[a] / weight.temperature;
+  if (!(decision.weight > 0)) return loss;
+  loss += decision.weight * policy_loss(PolicyLoss::kExpectedCost, logits, regret, by_logit);
+  for (size_t a = 0; a < kChoosable; ++a) slopes[a] -= decision.weight * by_logit[a] / decision.temperature;
   return loss;
 }
 

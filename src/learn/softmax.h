@@ -28,13 +28,13 @@ Result<PolicyLoss> find_policy_loss(std::string_view name);
 // With full information. Returns the loss, writes its slopes by the logits.
 double policy_loss(PolicyLoss loss, std::span<const double> logits, std::span<const double> costs, std::span<double> slopes);
 
-// For predictions of every arm's regret: half the squared errors, and `decision` times what a choice by them costs, a softmax with that temperature (ln cost)
+// For predictions of every arm's regret: half the squared errors, and `weight` times what a choice by them costs, a softmax with that temperature (ln cost)
 // standing for the choice. An error between two arms that nobody would take then matters less than one that changes what is taken.
 // Source of the idea: Elmachtoub and Grigas, "Smart 'predict, then optimize'", Management Science 68 (2022).
-struct DecisionWeight {
-  double decision = 0, temperature = .1;
+struct DecisionLoss {
+  double weight = 0, temperature = .1;
 };
-double regret_loss(std::span<const double> predicted, std::span<const double> regret, const DecisionWeight& weight, std::span<double> slopes);
+double regret_loss(std::span<const double> predicted, std::span<const double> regret, const DecisionLoss& decision, std::span<double> slopes);
 
 // -weight * H(a), which keeps a distribution from closing on one arm before it knows the others: the slope of the expected cost by an arm's
 // logit vanishes with its probability. Adds to the slopes.

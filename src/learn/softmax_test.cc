@@ -64,18 +64,18 @@ TEST(PolicyLoss, SlopesAgreeWithFiniteDifferences) {
 
 TEST(RegretLoss, SlopesAgreeWithFiniteDifferences) {
   Rng rng(3, "regret loss");
-  for (const DecisionWeight weight : {DecisionWeight{}, DecisionWeight{.decision = 2, .temperature = .1}, DecisionWeight{.decision = .5, .temperature = 1}}) {
+  for (const DecisionLoss decision : {DecisionLoss{}, DecisionLoss{.weight = 2, .temperature = .1}, DecisionLoss{.weight = .5, .temperature = 1}}) {
     for (int round = 0; round < 50; ++round) {
       ArmCosts predicted{}, regret{}, slopes{}, ignored{};
       for (double& y : predicted) y = .3 * rng.normal();
       for (double& r : regret) r = rng.uniform();
-      regret_loss(predicted, regret, weight, slopes);
+      regret_loss(predicted, regret, decision, slopes);
       for (size_t a = 0; a < kChoosable; ++a) {
         constexpr double kStep = 1e-6;
         ArmCosts up = predicted, down = predicted;
         up[a] += kStep;
         down[a] -= kStep;
-        const double difference = (regret_loss(up, regret, weight, ignored) - regret_loss(down, regret, weight, ignored)) / (2 * kStep);
+        const double difference = (regret_loss(up, regret, decision, ignored) - regret_loss(down, regret, decision, ignored)) / (2 * kStep);
         EXPECT_NEAR(slopes[a], difference, 1e-6 + 1e-5 * std::abs(difference));
       }
     }

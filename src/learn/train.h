@@ -73,9 +73,9 @@ LookupScore score(const Dataset& dataset, const HeldOut& held_out, const Rule& r
 // The rule of a grid with the least mean cost among those that harm no family by more than `most_harm` against the default arm; when none
 // is that harmless, the least harmful. Meant for validation data: what it was chosen on it must not be judged on.
 struct RuleGrid {
-  // Not below 1: most of validation are families that training knew, which cannot show what the distance protects from. With .5, families left out of train cost up to four
-  // times what they cost under hyb. Blocks do not change, so they cannot
-  // say what a memory is worth where workloads do: .7 was chosen on lives of phases. Margins below the hysteresis of an agent would never be acted on.
+  // Deviations not below 1: most of validation are families that training knew, which cannot show what the distance protects from. With .5, families left out of train
+  // cost up to four times what they cost under hyb. Blocks do not change, so they cannot say what a memory is worth where workloads do: .7 was chosen on lives of phases.
+  // Margins below the hysteresis of an agent would never be acted on.
   std::vector<double> deviations{1, 1.25, 1.5, 2}, margins{.05, .1}, ewmas{.7};
   double most_harm = .05;
 };

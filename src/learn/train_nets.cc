@@ -103,7 +103,7 @@ Result<Model> train_nets(const Dataset& dataset, const TrainOptions& options) {
       const std::scoped_lock lock(reporting);
       options.on_epoch(static_cast<int>(k), epoch, loss);
     });
-    if (options.decision.decision > 0) scale_outputs(net, calibration(net, examples, count));
+    if (options.decision.weight > 0) scale_outputs(net, calibration(net, examples, count));
     trained[k] = std::move(net);
   });
   for (auto& net : trained) model.nets.push_back(std::move(*net));

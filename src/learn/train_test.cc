@@ -51,7 +51,7 @@ TEST(Train, PredictsTheClippedRegret) {
 // The weight of the decision drives predictions apart; they are brought back to ln cost: regret by prediction has the slope 1 on unseen seeds.
 TEST(Train, PredictionsForTheSakeOfDecisionsAreStillInLnCost) {
   for (const double decision : {0., 30.}) {
-    const auto model = train(make_world({}, 1, 6), {.hidden = {32, 32}, .nets = 4, .epochs = 60, .batch = 16, .seed = 2, .decision = {.decision = decision, .temperature = 1}});
+    const auto model = train(make_world({}, 1, 6), {.hidden = {32, 32}, .nets = 4, .epochs = 60, .batch = 16, .seed = 2, .decision = {.weight = decision, .temperature = 1}});
     ASSERT_TRUE(model);
     double products = 0, squares = 0;
     for (const Block& block : make_world({}, 50, 4).blocks)
