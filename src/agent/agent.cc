@@ -15,12 +15,6 @@ namespace {
 
 constexpr size_t kTickRing = 4096;
 
-int64_t thread_cpu_ns() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return t.tv_sec * kSecond + t.tv_nsec;
-}
-
 int64_t resident_bytes() {
   auto text = read_file("/proc/self/statm");
   if (!text) return 0;
@@ -58,7 +52,8 @@ Agent::Agent(Clock& clock, Sensor& sensor, Swapper& swapper, Controller& control
       pin_(pin),
       recorder_(recorder),
       options_(options),
-      guard_(options.guard) {
+      guard_(options.guard),
+      replays_(options.replay) {
   tick_ns_.reserve(kTickRing);
 }
 
@@ -166,6 +161,7 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
     look_back(*look_back_from_, now, context);
     look_back_from_.reset();
   }
+  hear_replay(context);
   window.live_cost = context.live_cost;
   window.replayed = context.replayed;
   window.decision = controller_.decide(context);
@@ -184,26 +180,35 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
   recorder_.on_window(window);
 }
 
-// What the cost window that has just ended cost, when one arm had all of it, and what its bursts would have cost under every arm.
+// What the cost window that has just ended cost, when one arm had all of it; and what its bursts would have cost under every arm is put in hand.
 void Agent::look_back(int64_t from_ns, const Reading& now, Context& context) {
+  const auto replays_from = controller_.replays_from_ns(context);
+  if (!replays_from && !controller_.wants_live_cost()) return;
   auto bursts = sensor_.recent_bursts(options_.replay_ns);
   if (!bursts) {
     log_warning("no bursts: {}", bursts.error().message);
     return;
   }
-  const std::vector<RecordedBurst> recorded = recorded_bursts(*bursts, now.moment_ns - options_.replay_ns);
   // The first window is the first arm's from its first tick on.
-  if (swapped_ns_ <= from_ns + options_.tick_ns)
+  if (controller_.wants_live_cost() && swapped_ns_ <= from_ns + options_.tick_ns) {
+    const std::vector<RecordedBurst> recorded = recorded_bursts(*bursts, now.moment_ns - options_.replay_ns);
     if (const auto cost = live_cost(recorded, from_ns, now.moment_ns)) context.live_cost = cost->log_turnaround;
-  if (recorded.empty()) return;
-  auto replay = Replay::of(recorded, {.cpus = sensor_.cpus()});
-  if (replay) {
-    const Comparison comparison = replay->compare();
-    context.replayed = comparison.gain;
-    context.replayed_deviation = comparison.deviation;
-  } else {
-    log_warning("{}", replay.error().message);
   }
+  if (!replays_from) return;
+  std::vector<RecordedBurst> steady = recorded_bursts(*bursts, std::max(now.moment_ns - options_.replay_ns, started_ns_ + *replays_from));
+  if (!steady.empty()) replays_.submit(std::move(steady), sensor_.cpus(), context.since_start_ns);
+}
+
+void Agent::hear_replay(Context& context) {
+  auto answer = replays_.take();
+  if (!answer) return;
+  if (!answer->comparison) {
+    log_warning("{}", answer->comparison.error().message);
+    return;
+  }
+  context.replayed = answer->comparison->gain;
+  context.replayed_deviation = answer->comparison->deviation;
+  context.replayed_to_ns = answer->recorded_to_ns;
 }
 
 // The order of precedence: a foreign scheduler, a person, the guard, the controller held by dwell and cost.
@@ -276,7 +281,7 @@ int64_t& Agent::measured_swap_ns(ArmId from, ArmId to) {
 
 AgentCost Agent::cost() const {
   AgentCost cost;
-  cost.cpu_ns = cpu_used_ns_;
+  cost.cpu_ns = cpu_used_ns_ + replays_.cpu_ns();
   cost.elapsed_ns = clock_.now_ns() - started_ns_;
   cost.ticks = ticks_;
   cost.late_ticks = late_ticks_;

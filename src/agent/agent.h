@@ -14,6 +14,7 @@
 
 #include "agent/guard.h"
 #include "agent/pin.h"
+#include "agent/replay_worker.h"
 #include "agent/sensor.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -32,7 +33,8 @@ struct AgentOptions {
   // A rival must be predicted better by this much (ln). Chosen on lives of phases of validation's blocks: .02 makes a fifth more swaps for the same cost, .1 is too much.
   double hysteresis = 0.05;
   bool shadow = false;                          // decide and record, never swap
-  int64_t replay_ns = 2 * kSecond;              // how much of the past is replayed, for a controller that wants it
+  int64_t replay_ns = 2 * kSecond;              // how much of the past is replayed at most, for a controller that wants it
+  ReplayWorker::Options replay{};
   // What the controller may have; a person's pin and the guard's way to eevdf are not bound by it.
   std::array<bool, kChoosable> choosable = {true, true, true, true, true, true};
   GuardOptions guard;
@@ -84,6 +86,7 @@ class Agent {
  private:
   void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
   void look_back(int64_t from_ns, const Reading& now, Context& context);
+  void hear_replay(Context& context);
   ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);
   void go_blind(int64_t moment_ns, const Error& why);
   int64_t& measured_swap_ns(ArmId from, ArmId to);
@@ -103,6 +106,7 @@ class Agent {
   int64_t blind_since_ns_ = 0;
   std::optional<int64_t> look_back_from_;  // the beginning of the cost window whose end the controller is to be told of
   bool records_bursts_ = false;
+  ReplayWorker replays_;
   int64_t cpu_at_start_ns_ = 0, cpu_used_ns_ = 0;
   int swaps_ = 0;
   std::optional<uint64_t> releases_seen_;

@@ -64,7 +64,9 @@ class ScriptedController : public Controller {
   }
   [[nodiscard]] bool literal() const override { return is_literal; }
   [[nodiscard]] bool wants_bursts() const override { return curious; }
+  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context&) const override { return replays_from; }
   ArmId wanted = kEevdf;
+  std::optional<int64_t> replays_from = 0;
   bool is_literal = false, curious = false;
   std::vector<Context> seen;
   std::optional<std::array<double, kChoosable>> predicted;
@@ -84,7 +86,10 @@ class FixedPin : public PinSource {
 
 class AgentTest : public testing::Test {
  protected:
-  void start(const AgentOptions& options = {}) { agent.emplace(clock, sensor, swapper, controller, pin, notes, options); }
+  void start(AgentOptions options = {}) {
+    options.replay.background = false;
+    agent.emplace(clock, sensor, swapper, controller, pin, notes, options);
+  }
   void go(int64_t ns) {
     for (int64_t t = 0; t < ns; t += 50 * kMillisecond) {
       clock.advance(50 * kMillisecond);
@@ -117,6 +122,27 @@ TEST_F(AgentTest, WhoWantsBurstsIsToldTheLiveCostAndTheReplayOncePerCostWindow) 
   EXPECT_GE(costs, 4);
   EXPECT_EQ(costs, replays);
   EXPECT_LE(costs, 5);
+}
+
+TEST_F(AgentTest, AReplayIsOfWhatTheControllerWantsOrNotMade) {
+  controller.curious = true;
+  controller.replays_from.reset();
+  start();
+  go(3 * kSecond);
+  const auto replays = [&] { return std::count_if(controller.seen.begin(), controller.seen.end(), [](const Context& c) { return c.replayed.has_value(); }); };
+  EXPECT_EQ(replays(), 0);
+  EXPECT_TRUE(std::any_of(controller.seen.begin(), controller.seen.end(), [](const Context& c) { return c.live_cost.has_value(); }));
+  controller.replays_from = 2 * kSecond;
+  go(2 * kSecond);
+  EXPECT_EQ(replays(), 2);
+  for (const Context& c : controller.seen)
+    if (c.replayed) {
+      EXPECT_EQ(c.replayed_to_ns, c.since_start_ns) << "made at once here";
+    }
+  controller.replays_from = kSecond * 1000;
+  const auto before = replays();
+  go(2 * kSecond);
+  EXPECT_EQ(replays(), before) << "nothing has been recorded since a moment that is yet to come";
 }
 
 TEST_F(AgentTest, AnArmThatHadOnlyPartOfACostWindowIsNotChargedWithIt) {

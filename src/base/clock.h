@@ -9,6 +9,8 @@ inline constexpr int64_t kMicrosecond = 1'000;
 inline constexpr int64_t kMillisecond = 1'000'000;
 inline constexpr int64_t kSecond = 1'000'000'000;
 
+int64_t thread_cpu_ns();  // CPU time that the calling thread has used in its life
+
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -1,5 +1,6 @@
 #include "learn/classifier.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "learn/controllers.h"
@@ -16,6 +17,11 @@ std::string_view name_of(ArmId arm) { return arms()[static_cast<size_t>(arm)].na
 // ln ratio -> how many percent lower.
 double percent_below(double log_ratio) { return 100 * (1 - std::exp(log_ratio)); }
 
+constexpr int64_t kReplayNs = 1'000'000'000, kLeastReplayNs = 400'000'000;
+// What is steady for long is replayed a few times at once, then seldom.
+constexpr int kReplaysAtOnce = 2;
+constexpr int64_t kReplaysApartNs = 4'000'000'000;
+
 std::string explain(const Choice& choice) {
   const auto rival = static_cast<size_t>(choice.arm != kDefaultArm ? choice.arm : choice.best_rival);
   if (choice.best_rival == kDefaultArm) return fmt::format("{}: no other arm is predicted better", name_of(kDefaultArm));
@@ -27,10 +33,49 @@ std::string explain(const Choice& choice) {
 
 }  // namespace
 
+void Classifier::forget() {
+  running_ = {};
+  replayed_.reset();
+  replays_ = 0;
+}
+
+std::optional<int64_t> Classifier::replays_from_ns(const Context& context) const {
+  if (options_.replay == 0 || context.active != kDefaultArm) return std::nullopt;
+  if (replays_ >= kReplaysAtOnce && context.since_start_ns - replayed_to_ns_ < kReplaysApartNs) return std::nullopt;
+  const int64_t from = std::max({steady_since_ns_, context.since_start_ns - context.since_swap_ns, context.since_start_ns - kReplayNs});
+  if (context.since_start_ns - from < kLeastReplayNs) return std::nullopt;
+  return from;
+}
+
+void Classifier::hear_replay(const Context& context) {
+  if (!context.replayed || options_.replay == 0 || context.active != kDefaultArm || context.replayed_to_ns <= steady_since_ns_) return;
+  if (!std::all_of(context.replayed->begin(), context.replayed->end(), [](double v) { return std::isfinite(v); })) return;
+  ++replays_;
+  replayed_to_ns_ = context.replayed_to_ns;
+  if (!replayed_) {
+    replayed_ = *context.replayed;
+    return;
+  }
+  for (size_t a = 0; a < kChoosable; ++a) (*replayed_)[a] = ((*replayed_)[a] + (*context.replayed)[a]) / 2;
+}
+
+// The networks', and the replay's as further members.
+Prediction Classifier::opinions() const {
+  Prediction out = running_;
+  if (!replayed_) return out;
+  for (int i = 0; i < options_.replay && out.nets < kMostNets; ++i) {
+    const double off = options_.replay == 1 ? 0 : options_.replay_spread * (2.0 * i / (options_.replay - 1) - 1);
+    auto& member = out.regret[static_cast<size_t>(out.nets++)];
+    for (size_t a = 0; a < kChoosable; ++a) member[a] = static_cast<float>((*replayed_)[a] + (a == kDefaultArm ? 0 : off));
+  }
+  return out;
+}
+
 Decision Classifier::decide(const Context& context) {
   if (context.idle) {
-    running_ = {};
+    forget();
     last_.reset();
+    steady_since_ns_ = context.since_start_ns;
     return {.arm = context.active, .propensity = 1, .why = "idle: keeps the arm"};
   }
   for (size_t f = 0; f < kFeatures; ++f)
@@ -39,23 +84,30 @@ Decision Classifier::decide(const Context& context) {
               .propensity = 1,
               .why = fmt::format("keeps the arm: feature '{}' is not a number", feature_catalogue()[f].name)};
   const auto jumped = [&](size_t feature) { return std::abs(context.features[feature] - (*last_)[feature]) > options_.change; };
-  if (options_.change > 0 && last_ && (jumped(kForksFeature) || jumped(kWakeupsFeature))) running_ = {};
+  if (options_.change > 0 && last_ && (jumped(kForksFeature) || jumped(kWakeupsFeature))) {
+    forget();
+    steady_since_ns_ = context.since_start_ns;
+  }
+  hear_replay(context);
   last_ = context.features;
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
-  Prediction allowed = running_;
+  const Prediction heard = opinions();
+  Rule rule = model_.rule;
+  if (replayed_) rule.deviations = std::min(rule.deviations, options_.replay_deviations);
+  Prediction allowed = heard;
   for (size_t arm = 0; arm < kChoosable; ++arm) {
     if (options_.allowed[arm]) continue;
     for (auto& regret : allowed.regret) regret[arm] = regret[kDefaultArm];  // no gain, so no choice
   }
-  Choice choice = choose_from(context.active, allowed, model_.rule);
-  const Choice free = choose(running_, model_.rule);
+  Choice choice = choose_from(context.active, allowed, rule);
+  const Choice free = choose(heard, rule);
   choice.predicted = free.predicted;
   choice.deviation = free.deviation;
   return {.arm = choice.arm, .propensity = 1, .why = explain(choice), .predicted = choice.predicted, .deviation = choice.deviation};
 }
 
 Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) {
-  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "change", "arms"}); !known) return fail(known.error());
+  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "change", "arms", "replay"}); !known) return fail(known.error());
   const std::string path = spec.text("model", "");
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "controller 'classifier' needs model=FILE");
   auto model = load_model(path);
@@ -64,12 +116,18 @@ Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) 
   const auto margin = spec.number("margin", model->rule.margin, 0, 1000);
   const auto ewma = spec.number("ewma", model->rule.ewma, 0, .999);
   const auto change = spec.number("change", kChange, 0, 100);
+  const auto replay = spec.whole("replay", 0, 0, 3);
   for (const auto* option : {&deviations, &margin, &ewma, &change})
     if (!*option) return fail(option->error());
+  if (!replay) return fail(replay.error());
+  if (*replay > 0 && model->members() + *replay > kMostNets)
+    return fail(ErrorCode::kInvalidArgument, "controller 'classifier': {} members of {} leave no room for replay={} (at most {} in all)", model->members(), path, *replay, kMostNets);
+  if (*replay > 0 && is_policy(model->kind))
+    return fail(ErrorCode::kInvalidArgument, "controller 'classifier': {} is a {}, which predicts no costs that a replay could be set against", path, name_of(model->kind));
   model->rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
   auto allowed = spec.choosable("arms");
   if (!allowed) return fail(allowed.error());
-  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), Classifier::Options{.allowed = *allowed, .change = *change}));
+  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), Classifier::Options{.allowed = *allowed, .change = *change, .replay = static_cast<int>(*replay)}));
 }
 
 }  // namespace pointsman

@@ -1,5 +1,6 @@
 // Classifier: the learned policy. Predicts the regret of every arm from each busy window and takes the least, but leaves the default arm
-// only by the model's rule.
+// only by the model's rule. Where it may, it asks the replay of what ran under the default arm as well, which knows workloads that no model
+// has seen.
 #pragma once
 
 #include <array>
@@ -16,20 +17,35 @@ class Classifier : public Controller {
   struct Options {
     // What is not allowed is predicted but never chosen; the default arm always is allowed.
     std::array<bool, kChoosable> allowed = {true, true, true, true, true, true};
-    double change = 0;  // the memory of the EWMA ends when forks or wake-ups grow or fall by more than this (ln) between two windows; 0: it never does
+    double change = 0;  // the memory of what came before ends when forks or wake-ups grow or fall by more than this (ln) between two windows; 0: it never does
+    // How many members of the ensemble the replay is worth, 0 .. 3; 0: bursts are not recorded. They say what it says, and `replay_spread` (ln) above and below.
+    int replay = 0;
+    double replay_spread = .1;
+    double replay_deviations = .75;  // the rule's, where the replay has spoken: where it disagrees with the model, that is a deviation already
   };
   Classifier(Model model, const Options& options) : model_(std::move(model)), options_(options) {}
 
   [[nodiscard]] std::string name() const override { return "classifier"; }
-  // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory of the EWMA: what comes after
-  // it is a new thing.
+  // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory: what comes after it is a new thing.
   Decision decide(const Context& context) override;
+  [[nodiscard]] bool wants_bursts() const override { return options_.replay > 0; }
+  [[nodiscard]] bool wants_live_cost() const override { return false; }
+  // Only what ran under the default arm, since the last change, and no longer ago than a second. Under another arm a server that is late serves its queue in one
+  // burst, so its many requests look like one job: what a replay makes of that can be wrong by any factor, in favour of the arm that made it late.
+  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context& context) const override;
 
  private:
+  void forget();
+  void hear_replay(const Context& context);
+  [[nodiscard]] Prediction opinions() const;
+
   Model model_;
   Options options_;
   Prediction running_;
   std::optional<FeatureVector> last_;
+  std::optional<std::array<double, kChoosable>> replayed_;
+  int64_t steady_since_ns_ = 0, replayed_to_ns_ = 0;
+  int replays_ = 0;  // heard of what is steady
 };
 
 }  // namespace pointsman

@@ -24,10 +24,11 @@ struct Context {
   // belongs to the workload: only differences between arms mean anything.
   std::optional<double> live_cost{};
   // What the bursts of the last second or two would have cost under each choosable arm, ln ratio to the default arm (replay.h), when they
-  // were replayed for this window.
+  // replay has just been finished.
   std::optional<std::array<double, kChoosable>> replayed{};
   // One deviation of each of these, from how much the replayed jobs disagree.
   std::optional<std::array<double, kChoosable>> replayed_deviation{};
+  int64_t replayed_to_ns = 0;  // when their recording ended, since the start: replays take their time
 };
 
 // What one expert of several said: its share of the mixture, and the cost that it expects of each arm, ln ratio to the default arm.
@@ -59,6 +60,9 @@ class Controller {
   [[nodiscard]] virtual bool literal() const { return false; }
   // Whether it looks at the live cost or at replays: bursts are then recorded, which costs a little at every switch.
   [[nodiscard]] virtual bool wants_bursts() const { return false; }
+  [[nodiscard]] virtual bool wants_live_cost() const { return wants_bursts(); }
+  // Of bursts before this moment (since the start) it wants no replay; nullopt: none at all in this context.
+  [[nodiscard]] virtual std::optional<int64_t> replays_from_ns(const Context& /*context*/) const { return 0; }
   // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's
   // changes lie off their grid.
   [[nodiscard]] virtual std::optional<int64_t> next_moment_ns(int64_t /*since_start_ns*/) const { return std::nullopt; }

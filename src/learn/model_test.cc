@@ -462,6 +462,82 @@ TEST(Classifier, AJumpOfForksOrWakeUpsEndsWhatWasSmoothed) {
   }
 }
 
+// The model says that age is better by .4; the replay that las is, or agrees.
+struct Replaying {
+  Classifier classifier{handmade({.deviations = 1.5, .margin = .02}), {.change = 1, .replay = 3}};
+  Context context{};
+  Replaying() {
+    context.active = kHyb;
+    context.features[0] = .2;
+  }
+  Decision at(int64_t ms, std::optional<std::array<double, kChoosable>> replayed = {}) {
+    context.since_start_ns = context.since_swap_ns = ms * 1'000'000;
+    context.replayed = replayed;
+    context.replayed_to_ns = context.since_start_ns;
+    return classifier.decide(context);
+  }
+  std::optional<int64_t> replays_from_ms() const {
+    const auto from = classifier.replays_from_ns(context);
+    return from ? std::optional(*from / 1'000'000) : from;
+  }
+};
+constexpr ArmCosts kAgeIsBetter{0, 0, 0, -.4, 0, 0}, kAgeIsWorse{0, 0, 0, .6, 0, 0}, kLasIsBetter{0, 0, -2, -.4, 0, 0};
+
+TEST(Classifier, AReplayThatDisagreesIsADoubt) {
+  Replaying r;
+  EXPECT_TRUE(r.classifier.wants_bursts());
+  EXPECT_FALSE(Classifier(handmade({}), {}).wants_bursts());
+  EXPECT_EQ(r.at(250).arm, kAge);
+  EXPECT_EQ(r.at(500, kAgeIsWorse).arm, kHyb);
+  EXPECT_EQ(r.at(750).arm, kHyb) << "it is remembered";
+  Replaying other;
+  const Decision agreed = other.at(250, kAgeIsBetter);
+  EXPECT_EQ(agreed.arm, kAge);
+  EXPECT_NEAR((*agreed.predicted)[kAge], -.4, 1e-6);
+  // Three members of five: what the model knows nothing of, the replay may still bring about, when it is not alone with it by too much.
+  EXPECT_EQ(Replaying().at(250, kLasIsBetter).arm, 2);
+}
+
+TEST(Classifier, AReplayEndsWithWhatItWasOf) {
+  Replaying r;
+  EXPECT_EQ(r.at(250, kAgeIsWorse).arm, kHyb);
+  r.context.features[kWakeupsFeature] += 2;
+  EXPECT_EQ(r.at(500, kAgeIsWorse).arm, kAge) << "a jump: that replay was of what is gone";
+  EXPECT_EQ(r.at(750).arm, kAge);
+  EXPECT_EQ(r.at(1000, kAgeIsWorse).arm, kHyb);
+  r.context.idle = true;
+  r.at(1250);
+  r.context.idle = false;
+  EXPECT_EQ(r.at(1500).arm, kAge);
+  r.context.active = kAge;
+  EXPECT_EQ(r.at(1750, kAgeIsWorse).arm, kAge) << "of what ran under another arm nothing is believed";
+  ArmCosts none = kAgeIsWorse;
+  none[0] = std::nan("");
+  r.context.active = kHyb;
+  EXPECT_EQ(r.at(2000, none).arm, kAge);
+}
+
+TEST(Classifier, AsksForReplaysOfWhatIsSteadyAndAtHome) {
+  Replaying r;
+  r.at(250);
+  EXPECT_EQ(r.replays_from_ms(), std::nullopt) << "too short to say anything";
+  r.at(500);
+  EXPECT_EQ(r.replays_from_ms(), 0);
+  r.at(3000);
+  EXPECT_EQ(r.replays_from_ms(), 2000);
+  r.context.since_swap_ns = 600'000'000;
+  EXPECT_EQ(r.replays_from_ms(), 2400) << "not before it came home";
+  r.context.active = kAge;
+  EXPECT_EQ(r.replays_from_ms(), std::nullopt);
+  r.context.active = kHyb;
+  r.context.features[kWakeupsFeature] += 2;
+  r.at(3250);
+  EXPECT_EQ(r.replays_from_ms(), std::nullopt);
+  r.at(3750);
+  EXPECT_EQ(r.replays_from_ms(), 3250) << "not before the change";
+  EXPECT_EQ(Classifier(handmade({}), {}).replays_from_ns(r.context), std::nullopt);
+}
+
 TEST(Model, ItsCardSaysWhatItWasTrainedFor) {
   const std::string path = testing::TempDir() + "pointsman_card_test.pmm";
   ModelCard card;
@@ -519,6 +595,16 @@ TEST(Classifier, IsMadeFromItsFile) {
   EXPECT_THAT(make_controller("classifier:model=" + path + ",arms=las").error().message, HasSubstr("hyb must be among them"));
   EXPECT_THAT(make_controller("classifier:model=" + path + ",arms=hyb+rtc").error().message, HasSubstr("rtc cannot be chosen"));
   EXPECT_THAT(make_controller("classifier:model=" + path + ",arms=hyb+leg").error().message, HasSubstr("no arm 'leg'"));
+  EXPECT_TRUE((*make_controller("classifier:model=" + path + ",replay=3"))->wants_bursts());
+  EXPECT_EQ(make_controller("classifier:model=" + path + ",replay=4").error().message, "controller 'classifier': replay=4 is not a whole number in 0 .. 3");
+  Model full = handmade({});
+  while (full.nets.size() < 6) full.nets.push_back(full.nets[0]);
+  ASSERT_TRUE(save_model(path, full, {}));
+  EXPECT_THAT(make_controller("classifier:model=" + path + ",replay=3").error().message, HasSubstr("leave no room"));
+  full.kind = ModelKind::kPolicy;
+  full.nets.erase(full.nets.begin() + 2, full.nets.end());
+  ASSERT_TRUE(save_model(path, full, {}));
+  EXPECT_THAT(make_controller("classifier:model=" + path + ",replay=3").error().message, HasSubstr("predicts no costs"));
   EXPECT_THAT(make_controller("classifier:model=" + path + ".json").error().message, HasSubstr("not a model file"));
   std::filesystem::remove(path);
   std::filesystem::remove(path + ".json");

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -30,12 +31,18 @@ struct RecordedBurst {
   int64_t attained_ns = 0;  // CPU time of its life before this burst
   int64_t usual_ns = 0;     // moving average of its bursts before this one
   int nice = 0;
-  bool newborn = false;  // it began with the fork
+  bool newborn = false;     // it began with the fork
+  bool unfinished = false;  // it was under way when the recording ended: cpu_ns is only what it has used
 };
 
 // From what the kernel recorded: the bursts that had not ended before `from_ns`. Of one that was under way then, only what lay after
 // counts, its CPU time in proportion.
 std::vector<RecordedBurst> recorded_bursts(std::span<const pm_burst> bursts, int64_t from_ns);
+// Gives each unfinished burst the CPU time that it can be expected to need in all: a thread's usual burst, and where it has none or has used that up, what
+// others of its kind needed that needed more than it has used. Without it whoever waits in a queue has a burst of nothing, and a queue that grows costs nothing
+// under any arm. Others of its kind are the finished ones that the same thread woke or forked, five of them at least; else all that were born, or were not,
+// like it. Those that are alike get different lengths, spread evenly over what is known: the mean alone would hide how unequal they will be.
+void expect_rest(std::vector<RecordedBurst>& bursts);
 
 struct ReplayOptions {
   int cpus = 4;
@@ -79,7 +86,8 @@ class Replay {
   ReplayRun run(ArmId arm, std::vector<ReplayStint>* stints = nullptr) const;
   // All choosable arms.
   [[nodiscard]] ArmCosts costs() const;
-  [[nodiscard]] Comparison compare() const;
+  // `between` is called after each arm but the last.
+  [[nodiscard]] Comparison compare(const std::function<void()>& between = nullptr) const;
   [[nodiscard]] int episodes() const { return episodes_; }
   [[nodiscard]] int edges() const { return edges_; }  // wake-ups that follow a waker
 

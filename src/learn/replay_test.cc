@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/rng.h"
 
@@ -379,6 +380,7 @@ TEST(Replay, ARecordingIsCutWhereItBegins) {
   kernel[2].usual_ns = 7;
   kernel[2].waker = 2;
   kernel[2].waker_ran_ns = 3;
+  kernel[2].unfinished = 1;
   const auto bursts = recorded_bursts(kernel, 30);
   ASSERT_EQ(bursts.size(), 2u);
   EXPECT_EQ(bursts[0].wake_ns, 30);
@@ -390,6 +392,59 @@ TEST(Replay, ARecordingIsCutWhereItBegins) {
   EXPECT_EQ(bursts[1].waker, 2u);
   EXPECT_EQ(bursts[1].waker_ran_ns, 3);
   EXPECT_EQ(bursts[1].usual_ns, 7);
+  EXPECT_TRUE(bursts[1].unfinished);
+  EXPECT_FALSE(bursts[0].unfinished);
+}
+
+RecordedBurst waiting(uint32_t task, int64_t used_ms, bool newborn, uint32_t waker = 0) {
+  RecordedBurst out = burst(task, 900, 1000, used_ms);
+  out.newborn = newborn;
+  out.waker = waker;
+  out.unfinished = true;
+  return out;
+}
+
+TEST(Replay, WhoWaitsIsExpectedToNeedWhatItsLikeNeeded) {
+  // Newborn ones needed 10, 20, ... 100 ms; the last six of them were forked by task 7.
+  std::vector<RecordedBurst> bursts;
+  for (int i = 1; i <= 10; ++i) {
+    bursts.push_back(burst(static_cast<uint32_t>(100 + i), 10 * i, 10 * i + 5, 10 * i));
+    if (i > 4) bursts.back().waker = 7;
+  }
+  bursts.push_back(served(50, 0, 5, 1));
+  const size_t known = bursts.size();
+  const auto expected_ms = [&](std::vector<RecordedBurst> under_way) {
+    std::vector<RecordedBurst> all = bursts;
+    all.insert(all.end(), under_way.begin(), under_way.end());
+    expect_rest(all);
+    for (size_t i = 0; i < known; ++i) EXPECT_EQ(all[i].cpu_ns, bursts[i].cpu_ns) << "what has ended is known";
+    std::vector<int64_t> out;
+    for (size_t i = known; i < all.size(); ++i) out.push_back(all[i].cpu_ns / kMs);
+    return out;
+  };
+  RecordedBurst usual = waiting(50, 3, false);
+  usual.usual_ns = 8 * kMs;
+  EXPECT_EQ(expected_ms({usual}), std::vector<int64_t>{8}) << "a thread's own habit comes first";
+  const auto ten = expected_ms(std::vector<RecordedBurst>(10, waiting(1, 0, true)));
+  EXPECT_EQ(std::set<int64_t>(ten.begin(), ten.end()).size(), 10u) << "as unequal as those that are known";
+  for (const int64_t ms : expected_ms(std::vector<RecordedBurst>(20, waiting(1, 45, true)))) EXPECT_GE(ms, 50) << "more than it has used";
+  for (const int64_t ms : expected_ms(std::vector<RecordedBurst>(20, waiting(1, 0, true, 7)))) EXPECT_GE(ms, 50) << "a child of the same parent";
+  for (const int64_t ms : expected_ms(std::vector<RecordedBurst>(20, waiting(1, 75, true, 7)))) EXPECT_GE(ms, 80) << "too few of the same parent: all that were born";
+  EXPECT_EQ(expected_ms({waiting(1, 150, true)}), std::vector<int64_t>{300}) << "nobody needed so much";
+  EXPECT_EQ(expected_ms({waiting(51, 4, false)}), std::vector<int64_t>{8}) << "no newborn";
+  std::vector<RecordedBurst> alone{waiting(1, 0, false)};
+  expect_rest(alone);
+  EXPECT_EQ(alone[0].cpu_ns, kMs);
+}
+
+TEST(Replay, AQueueThatGrowsCosts) {
+  // Four long jobs hold the CPUs of the recording, twenty have waited since 900 ms. Unless they are expected to need something, it does not matter who goes first.
+  std::vector<RecordedBurst> bursts;
+  for (uint32_t i = 1; i <= 40; ++i) bursts.push_back(burst(i, i, i + 60, i % 10 == 0 ? 200 : 4));
+  for (uint32_t i = 41; i <= 60; ++i) bursts.push_back(waiting(i, 0, true));
+  const double before = Replay::of(bursts, kOneCpu)->run(kLas).mean_log_turnaround;
+  expect_rest(bursts);
+  EXPECT_GT(Replay::of(bursts, kOneCpu)->run(kLas).mean_log_turnaround, before + .5);
 }
 
 TEST(Replay, RefusesWhatCannotHaveBeenRecorded) {

@@ -20,13 +20,7 @@ constexpr int64_t kLookNs = 110 * kMicrosecond;  // a block takes 13 us of a CPU
 constexpr int64_t kIoChunkBytes = 256 * 1024;
 constexpr int64_t kIoAlignBytes = 4096;
 
-int64_t clock_ns(clockid_t clock) {
-  timespec t{};
-  clock_gettime(clock, &t);
-  return t.tv_sec * kSecond + t.tv_nsec;
-}
-int64_t now_ns() { return clock_ns(CLOCK_MONOTONIC); }
-int64_t thread_cpu_ns() { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+int64_t now_ns() { return SystemClock().now_ns(); }
 
 void post(Gate& gate, uint32_t count) {
   gate.value.fetch_add(count);
