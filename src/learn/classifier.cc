@@ -40,7 +40,7 @@ void Classifier::forget() {
 }
 
 std::optional<int64_t> Classifier::replays_from_ns(const Context& context) const {
-  if (options_.replay == 0 || context.active != kDefaultArm) return std::nullopt;
+  if (!(options_.replay > 0) || context.active != kDefaultArm) return std::nullopt;
   if (replays_ >= kReplaysAtOnce && context.since_start_ns - replayed_to_ns_ < kReplaysApartNs) return std::nullopt;
   const int64_t from = std::max({steady_since_ns_, context.since_start_ns - context.since_swap_ns, context.since_start_ns - kReplayNs});
   if (context.since_start_ns - from < kLeastReplayNs) return std::nullopt;
@@ -48,7 +48,7 @@ std::optional<int64_t> Classifier::replays_from_ns(const Context& context) const
 }
 
 void Classifier::hear_replay(const Context& context) {
-  if (!context.replayed || options_.replay == 0 || context.active != kDefaultArm || context.replayed_to_ns <= steady_since_ns_) return;
+  if (!context.replayed || !(options_.replay > 0) || context.active != kDefaultArm || context.replayed_to_ns <= steady_since_ns_) return;
   if (!std::all_of(context.replayed->begin(), context.replayed->end(), [](double v) { return std::isfinite(v); })) return;
   ++replays_;
   replayed_to_ns_ = context.replayed_to_ns;
@@ -59,14 +59,20 @@ void Classifier::hear_replay(const Context& context) {
   for (size_t a = 0; a < kChoosable; ++a) (*replayed_)[a] = ((*replayed_)[a] + (*context.replayed)[a]) / 2;
 }
 
-// The networks', and the replay's as further members.
-Prediction Classifier::opinions() const {
+// The networks' predictions, moved and spread so that their mean and deviation are those of model and replay together.
+Prediction Classifier::heard() const {
+  if (!replayed_) return running_;
+  const Choice model = choose(running_, {.deviations = 0, .margin = 0});
+  const double replay_precision = 1 / (options_.replay * options_.replay);
   Prediction out = running_;
-  if (!replayed_) return out;
-  for (int i = 0; i < options_.replay && out.nets < kMostNets; ++i) {
-    const double off = options_.replay == 1 ? 0 : options_.replay_spread * (2.0 * i / (options_.replay - 1) - 1);
-    auto& member = out.regret[static_cast<size_t>(out.nets++)];
-    for (size_t a = 0; a < kChoosable; ++a) member[a] = static_cast<float>((*replayed_)[a] + (a == kDefaultArm ? 0 : off));
+  for (size_t a = 0; a < kChoosable; ++a) {
+    const double d = model.deviation[a], precision = 1 / (d * d + options_.model_floor * options_.model_floor);
+    const double mean = a == kDefaultArm ? 0 : (model.predicted[a] * precision + (*replayed_)[a] * replay_precision) / (precision + replay_precision);
+    const double spread = d > 0 ? std::sqrt(1 / (precision + replay_precision)) / d : 0;
+    for (size_t k = 0; k < static_cast<size_t>(out.nets); ++k) {
+      const double gain = static_cast<double>(running_.regret[k][a]) - static_cast<double>(running_.regret[k][kDefaultArm]);
+      out.regret[k][a] = static_cast<float>(mean + (gain - model.predicted[a]) * spread);
+    }
   }
   return out;
 }
@@ -91,16 +97,16 @@ Decision Classifier::decide(const Context& context) {
   hear_replay(context);
   last_ = context.features;
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
-  const Prediction heard = opinions();
+  const Prediction both = heard();
   Rule rule = model_.rule;
   if (replayed_) rule.deviations = std::min(rule.deviations, options_.replay_deviations);
-  Prediction allowed = heard;
+  Prediction allowed = both;
   for (size_t arm = 0; arm < kChoosable; ++arm) {
     if (options_.allowed[arm]) continue;
     for (auto& regret : allowed.regret) regret[arm] = regret[kDefaultArm];  // no gain, so no choice
   }
   Choice choice = choose_from(context.active, allowed, rule);
-  const Choice free = choose(heard, rule);
+  const Choice free = choose(both, rule);
   choice.predicted = free.predicted;
   choice.deviation = free.deviation;
   return {.arm = choice.arm, .propensity = 1, .why = explain(choice), .predicted = choice.predicted, .deviation = choice.deviation};
@@ -116,18 +122,15 @@ Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) 
   const auto margin = spec.number("margin", model->rule.margin, 0, 1000);
   const auto ewma = spec.number("ewma", model->rule.ewma, 0, .999);
   const auto change = spec.number("change", kChange, 0, 100);
-  const auto replay = spec.whole("replay", 0, 0, 3);
-  for (const auto* option : {&deviations, &margin, &ewma, &change})
+  const auto replay = spec.number("replay", 0, 0, 10);
+  for (const auto* option : {&deviations, &margin, &ewma, &change, &replay})
     if (!*option) return fail(option->error());
-  if (!replay) return fail(replay.error());
-  if (*replay > 0 && model->members() + *replay > kMostNets)
-    return fail(ErrorCode::kInvalidArgument, "controller 'classifier': {} members of {} leave no room for replay={} (at most {} in all)", model->members(), path, *replay, kMostNets);
   if (*replay > 0 && is_policy(model->kind))
     return fail(ErrorCode::kInvalidArgument, "controller 'classifier': {} is a {}, which predicts no costs that a replay could be set against", path, name_of(model->kind));
   model->rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
   auto allowed = spec.choosable("arms");
   if (!allowed) return fail(allowed.error());
-  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), Classifier::Options{.allowed = *allowed, .change = *change, .replay = static_cast<int>(*replay)}));
+  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), Classifier::Options{.allowed = *allowed, .change = *change, .replay = *replay}));
 }
 
 }  // namespace pointsman

@@ -18,10 +18,11 @@ class Classifier : public Controller {
     // What is not allowed is predicted but never chosen; the default arm always is allowed.
     std::array<bool, kChoosable> allowed = {true, true, true, true, true, true};
     double change = 0;  // the memory of what came before ends when forks or wake-ups grow or fall by more than this (ln) between two windows; 0: it never does
-    // How many members of the ensemble the replay is worth, 0 .. 3; 0: bursts are not recorded. They say what it says, and `replay_spread` (ln) above and below.
-    int replay = 0;
-    double replay_spread = .1;
-    double replay_deviations = .75;  // the rule's, where the replay has spoken: where it disagrees with the model, that is a deviation already
+    // One deviation (ln cost) of what a replay says; 0: none is asked for, and bursts are not recorded. Model and replay are weighed by their precisions, so the
+    // replay decides where the networks disagree, and a model that is sure is not talked out of it.
+    double replay = 0;
+    double model_floor = .05;      // one deviation of what the networks agree on, for what they may all be wrong about; used where a replay stands beside them
+    double replay_deviations = 1;  // the rule's where a replay has spoken
   };
   Classifier(Model model, const Options& options) : model_(std::move(model)), options_(options) {}
 
@@ -37,7 +38,7 @@ class Classifier : public Controller {
  private:
   void forget();
   void hear_replay(const Context& context);
-  [[nodiscard]] Prediction opinions() const;
+  [[nodiscard]] Prediction heard() const;
 
   Model model_;
   Options options_;
