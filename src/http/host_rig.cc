@@ -190,7 +190,7 @@ Result<RepeatResult> HostRig::run(const RepeatRequest& request, const std::atomi
   const bool is_program = !spec.workload.exec.empty();
   auto plan = is_program ? Result<Plan>(Plan{}) : plan_of(spec.workload, catalogue_, spec.seed, std::clamp(info_.cpus, 1, 64));
   if (!plan) return fail(plan.error());
-  Observation observation(*sampler_, tracer_.get(), clock_, {});
+  Observation observation({.sampler = *sampler_, .tracer = tracer_.get(), .probe = probe_.get()}, clock_, {.windows = std::max<size_t>(8, options_.windows / static_cast<size_t>(spec.repeats))});
   if (!request.trace_file.empty()) {
     if (auto tracing = observation.trace_to(request.trace_file, ::getpid()); !tracing) return fail(tracing.error());
   }
@@ -260,6 +260,7 @@ Result<RepeatResult> HostRig::run(const RepeatRequest& request, const std::atomi
   if (is_program) result["program"] = (*done)->program;
   if (!(*done)->rejected.empty()) result["rejected"] = (*done)->rejected;
   add_features(result, evaluate_metrics(observation.snapshots()));
+  result["windows"] = probe_ ? to_json(observation.windows()) : json();
   const size_t most = std::max<size_t>(1, options_.process_rows / static_cast<size_t>(spec.repeats));
   json table = report::process_table(std::span(rows).first(std::min(most, rows.size()))).json();
   result["processes"] = {{"count", rows.size() + observation.dropped_processes()}, {"rows", std::move(table)}};

@@ -28,6 +28,7 @@ class HostRig : public Rig {
     std::vector<std::string> scheduler_folders{};  // where external arms' programs and objects are looked for, before PATH
     int64_t limit_ns = 120 * kSecond;  // past the last arrival; then the repeat has failed
     size_t process_rows = 10'000;      // in the results of all repeats of an experiment together
+    size_t windows = 2'000;            // the same
   };
   // Borrows the catalogue. Errors: kPermissionDenied (it needs root), those of the ledger.
   static Result<std::unique_ptr<Rig>> open(Options options, const Catalogue& catalogue);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "http/costs_json.h"
+#include "http/result_windows.h"
 #include "lab/episode.h"
 #include "metrics/catalogue.h"
 #include "report/process_table.h"
@@ -75,6 +76,12 @@ Result<RepeatResult> LabRig::run(const RepeatRequest& request, const std::atomic
     result["features"][std::string(metric.canonical)] = nullptr;
     result["absent"][std::string(metric.canonical)] = "an episode of the exact lab is watched by the probe alone";
   }
+  std::vector<ResultWindow> windows;
+  const size_t most_windows = std::max<size_t>(8, options_.windows / static_cast<size_t>(spec.repeats));
+  for (const WindowRow& w : ran->windows)
+    if (windows.size() < most_windows) windows.push_back({.end_ns = w.end_ns, .idle = w.idle, .features = w.features});
+  if (ran->windows.size() > most_windows) result["notes"].push_back(fmt::format("the first {} of {} windows", most_windows, ran->windows.size()));
+  result["windows"] = to_json(windows);
   if (!ran->distrust.empty()) result["rejected"] = ran->distrust;
   if (ledger_) {
     const LedgerRun run = ledger_run_of(episode, *ran, identities_);

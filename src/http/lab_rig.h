@@ -20,7 +20,8 @@ class LabRig : public Rig {
     int cpus = 4;
     std::string ledger{};  // where runs are kept; empty: nowhere
     int cancel_fd = -1;    // a signalfd, which the machines watch: readable once a repeat is to end
-    size_t process_rows = 10'000;
+    size_t process_rows = 10'000;  // in the results of all repeats of an experiment together
+    size_t windows = 2'000;        // the same
   };
   // Borrows the catalogue. Errors: those of the ledger.
   static Result<std::unique_ptr<Rig>> open(GuestSnapshot snapshot, Identities identities, Options options, const Catalogue& catalogue);

@@ -6,8 +6,8 @@
 
 namespace pointsman {
 
-Observation::Observation(Sampler& sampler, Tracer* tracer, Clock& clock, Options options)
-    : sampler_(sampler), tracer_(tracer), clock_(clock), options_(options), interval_ns_(options.tick_ns) {}
+Observation::Observation(const Eyes& eyes, Clock& clock, Options options)
+    : sampler_(eyes.sampler), tracer_(eyes.tracer), probe_(eyes.probe), clock_(clock), options_(options), interval_ns_(options.tick_ns) {}
 
 Result<Unit> Observation::trace_to(const std::string& file, pid_t root) {
   auto opened = report::PerfettoFile::open(file, report::boot_offset_ns());
@@ -26,7 +26,26 @@ Result<Unit> Observation::begin() {
   }
   snapshots_.clear();
   if (auto taken = take_snapshot(); !taken) return taken;
-  next_ns_ = clock_.now_ns() + interval_ns_;
+  begun_ns_ = clock_.now_ns();
+  next_ns_ = begun_ns_ + interval_ns_;
+  if (probe_ == nullptr) return Unit{};
+  auto reading = probe_->read();
+  if (!reading) return fail(reading.error());
+  window_start_ = *reading;
+  next_window_ns_ = begun_ns_ + options_.window_ns;
+  return Unit{};
+}
+
+Result<Unit> Observation::close_window() {
+  auto reading = probe_->read();
+  if (!reading) return fail(reading.error());
+  const WindowInput input{.before = window_start_.sums, .after = reading->sums, .before_ns = window_start_.moment_ns, .after_ns = reading->moment_ns, .cpus = probe_->cpus()};
+  if (windows_.size() < options_.windows)
+    windows_.push_back({.end_ns = reading->moment_ns - begun_ns_, .idle = nearly_idle(input), .features = features_of(input)});
+  else
+    ++dropped_windows_;
+  window_start_ = *reading;
+  next_window_ns_ = std::max(next_window_ns_ + options_.window_ns, clock_.now_ns());
   return Unit{};
 }
 
@@ -58,6 +77,10 @@ Result<Unit> Observation::drain(const DrainOptions& options) {
 }
 
 Result<Unit> Observation::tick() {
+  if (clock_.now_ns() >= next_window_ns_) {
+    if (auto closed = close_window(); !closed) return closed;
+  }
+  if (clock_.now_ns() < next_ns_) return Unit{};
   if (auto taken = take_snapshot(); !taken) return taken;
   if (snapshots_.size() >= options_.snapshots) {
     // The first stays, so that the span stays.
@@ -76,6 +99,7 @@ Result<Unit> Observation::end() {
     if (const pm_trace_losses losses = tracer_->losses(); losses.processes > 0)
       notes_.push_back(fmt::format("{} processes or threads since the server's start had no room in the kernel's map", losses.processes));
   }
+  if (dropped_windows_ > 0) notes_.push_back(fmt::format("the first {} of {} windows", windows_.size(), windows_.size() + dropped_windows_));
   if (dropped_ > 0) notes_.push_back(fmt::format("{} processes more than are kept", dropped_));
   if (!file_) return Unit{};
   for (const TracedProcess& process : processes_) file_->add_process(process.pid, static_cast<int32_t>(process.sums.parent), process.command);
