@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "base/rng.h"
 #include "cli/server_option.h"
 #include "cli/verb.h"
+#include "http/errand.h"
 #include "report/progress.h"
 
 namespace pointsman {
@@ -17,8 +17,6 @@ namespace {
 
 using nlohmann::json;
 using report::Quantity;
-
-constexpr int kTries = 3;  // of a request whose connection breaks; the idempotency key makes that safe
 
 struct Options {
   ServerOption server;
@@ -31,11 +29,6 @@ struct Options {
   bool no_wait = false, processes = false;
   JsonOption json;
 };
-
-std::string random_key() {
-  auto bytes = read_file("/proc/sys/kernel/random/uuid");
-  return bytes ? bytes->substr(0, bytes->find('\n')) : fmt::format("{}-{}", ::getpid(), SystemClock().now_ns());
-}
 
 Result<json> body_of(const Options& options, const std::string& arm) {
   json workload = {{"name", options.workload}};
@@ -55,52 +48,22 @@ Result<json> body_of(const Options& options, const std::string& arm) {
   return json{{"workload", workload}, {"arm", arm}, {"seed", options.seed}, {"repeats", options.repeats}, {"trace", !options.trace.empty()}};
 }
 
-Result<int64_t> submit(const Client& client, const json& body) {
-  Client::Request request{.method = "POST", .target = "/v1/experiments", .body = body.dump()};
-  request.headers = {{"Content-Type", "application/json"}, {"Idempotency-Key", random_key()}};
-  for (int i = 1;; ++i) {
-    auto answer = client.ask_json(request);
-    if (answer && answer->contains("id")) return answer->at("id").get<int64_t>();
-    if (answer) return fail(ErrorCode::kCorrupt, "the server's answer has no id");
-    if (i == kTries || answer.error().code != ErrorCode::kIo) return fail(answer.error());
-  }
-}
-
 // Until it has ended; its last state.
 Result<json> wait_for(const Client& client, int64_t id, const std::string& label) {
-  json last;
-  std::string seen;
   const SystemClock clock;
   report::ProgressOptions line;
   line.label = label;
   std::optional<report::Progress> progress;
-  for (int i = 1;; ++i) {
-    auto ended = client.stream(fmt::format("/v1/experiments/{}/events", id), seen, [&](const Client::StreamEvent& event) {
-      seen = event.id;
-      const json data = json::parse(event.data, nullptr, false);
-      if (!data.is_object()) return true;
-      if (event.name == "experiment") {
-        last = data;
-        if (!progress && data.value("state", "") == "running") {
-          line.total = data.value("repeats", 1);
-          progress.emplace(line, clock);
-        }
-      }
-      if (event.name == "repeat" && progress) progress->advance(1, "");
-      return true;
-    });
-    if (ended && last.is_object() && last.contains("ended")) {
-      if (progress) progress->finish();
-      return last;
+  auto last = wait_for_experiment(client, id, [&](const std::string& name, const json& data) {
+    if (name == "experiment" && !progress && data.value("state", "") == "running") {
+      line.total = data.value("repeats", 1);
+      progress.emplace(line, clock);
     }
-    // The connection broke, or the server was restarted: its queue survives.
-    if (i == kTries) return fail(ended ? Error{ErrorCode::kIo, "the server ended the stream of events too early"} : ended.error());
-    SystemClock pause;
-    pause.sleep_until_ns(pause.now_ns() + kSecond);
-  }
+    if (name == "repeat" && progress) progress->advance(1, "");
+  });
+  if (progress) progress->finish();
+  return last;
 }
-
-Result<json> result_of(const Client& client, int64_t id) { return client.ask_json({.target = fmt::format("/v1/experiments/{}/result", id)}); }
 
 report::Cell cell_of(const json& row, const char* key) {
   const auto found = row.find(key);
@@ -179,7 +142,7 @@ Result<Unit> run(const Options& options) {
   json shown = json::array();
   bool failed = false;
   for (size_t i = 0; i < bodies.size(); ++i) {
-    auto id = submit(*client, bodies[i]);
+    auto id = submit_experiment(*client, bodies[i]);
     if (!id) return fail(id.error());
     if (options.no_wait) {
       shown.push_back({{"id", *id}, {"arm", options.arms[i]}});
@@ -187,7 +150,7 @@ Result<Unit> run(const Options& options) {
     }
     auto ended = wait_for(*client, *id, fmt::format("{} under {}", options.workload, options.arms[i]));
     if (!ended) return fail(ended.error());
-    auto result = result_of(*client, *id);
+    auto result = result_of_experiment(*client, *id);
     if (!result) return fail(result.error());
     failed = failed || ended->value("state", "") != "done";
     if (!options.trace.empty()) {
@@ -230,7 +193,7 @@ Result<Unit> show(const Options& options) {
   if (!options.trace.empty()) {
     if (auto fetched = fetch_trace(*client, options.id, options.trace); !fetched) return fetched;
   }
-  auto result = result_of(*client, options.id);
+  auto result = result_of_experiment(*client, options.id);
   if (!result) return fail(result.error());
   std::string text = summary_table(*result).text({.color = report::wants_color(STDOUT_FILENO)});
   if (options.processes && !result->at("repeats").empty()) text += "\n" + process_table(result->at("repeats").front()).text({.color = report::wants_color(STDOUT_FILENO)});
@@ -240,7 +203,7 @@ Result<Unit> show(const Options& options) {
 Result<Unit> cancel(const Options& options) {
   auto client = options.server.client();
   if (!client) return fail(client.error());
-  auto experiment = client->ask_json({.method = "DELETE", .target = fmt::format("/v1/experiments/{}", options.id)});
+  auto experiment = cancel_experiment(*client, options.id);
   if (!experiment) return fail(experiment.error());
   return report::emit(fmt::format("experiment {}: {}\n", options.id, experiment->value("cancelling", false) ? "is being cancelled" : experiment->value("state", "")), *experiment, options.json.emit());
 }

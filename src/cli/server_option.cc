@@ -32,10 +32,9 @@ Result<std::string> read_token(const std::string& path) {
   return token;
 }
 
-Result<Client> ServerOption::client() const {
+Result<Client> ServerOption::client(ClientOptions options) const {
   auto parsed = ServerUrl::parse(url);
   if (!parsed) return fail(parsed.error());
-  ClientOptions options;
   if (!token_file.empty()) {
     auto token = read_token(token_file);
     if (!token) return fail(token.error());

@@ -4,11 +4,13 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "agent/config.h"
 #include "base/file.h"
 #include "cli/split_data.h"
 #include "cli/statistics.h"
+#include "cli/train_remote.h"
 #include "cli/verb.h"
 #include "learn/importance.h"
 #include "learn/train.h"
@@ -28,7 +30,9 @@ struct Options {
   TrainOptions train = shipped_training();
   SplitOptions split;
   bool cross = false, importance = false;
+  bool algorithm_given = false, explore_given = false, out_given = false;
   double seconds = kShippedSeconds;
+  RemoteTrainOptions remote;
   JsonOption json;
 };
 
@@ -74,6 +78,30 @@ RuleGrid grid_for(ModelKind kind) {
   if (!is_policy(kind)) return {};
   // Of a policy the margin is a ratio of probabilities, and the deviation that of their logarithms.
   return {.deviations = {0, .5, 1, 2}, .margins = {0, .5, 1, 2, 4}};
+}
+
+// The same with a server: what of it means something there.
+Result<Unit> settle_remote(Options& o) {
+  if (!o.algorithm_given) o.algorithm = "policy";
+  if (o.algorithm != "policy" || (!o.loss.empty() && o.loss != "reinforce"))
+    return fail(ErrorCode::kInvalidArgument, "--server learns from the cost of what was taken alone, so by --algo policy --loss reinforce only");
+  auto explore = parse_exploration(o.explore_given ? o.explore : "sqrt");
+  if (!explore) return fail(explore.error().at("--explore"));
+  RemoteTrainingOptions& training = o.remote.training;
+  training.policy.explore = *explore;
+  if (!o.hidden.empty()) training.policy.hidden = o.hidden;
+  training.policy.seed = o.train.seed;
+  training.seconds = o.seconds;
+  o.remote.out = o.out_given ? o.out : "models/online.pmm";
+  o.remote.json = o.json;
+  std::string& command = o.remote.command;
+  command = fmt::format("pointsman train --server {} --seconds {} --seed {} --explore {} --steps {} --judge {}", o.remote.server.url, o.seconds, o.train.seed, to_string(*explore), training.steps, training.judged);
+  if (!training.families.empty()) command += fmt::format(" --families {}", fmt::join(training.families, ","));
+  if (!training.arms.empty()) command += fmt::format(" --arms {}", fmt::join(training.arms, ","));
+  if (training.lives > 0) command += fmt::format(" --lives {}", training.lives);
+  if (!o.hidden.empty()) command += fmt::format(" --hidden {}", fmt::join(o.hidden, ","));
+  command += " --out " + o.remote.out;
+  return Unit{};
 }
 
 // How the score on validation grows with the families that were trained on.
@@ -250,33 +278,50 @@ void add_train(CommandLine& app, int& exit_code) {
     names.emplace_back(learner.name);
     described += fmt::format("{} {} ({})", names.size() > 1 ? "," : "", learner.name, learner.summary);
   }
-  app.add_option("--algo", options->algorithm, described).capture_default_str().one_of(names).type_name("NAME");
+  const Option server = app.add_option("--server", options->remote.server.url, "Learn on line from experiments on this server (pointsman serve) instead of from data").type_name("URL");
+  const Option algorithm = app.add_option("--algo", options->algorithm, described).capture_default_str().one_of(names).type_name("NAME");
   app.add_option("--loss", options->loss, "Of softmax and policy: label, seed, expected-cost or reinforce (default: label, expected-cost)")
       .one_of({"label", "seed", "expected-cost", "reinforce"})
       .type_name("LOSS");
-  app.add_option("--episodes", options->train.policy.episodes, "Of reinforce: lives of one block by look-up (default: as many as would see all windows --epochs times)").between(1, 100'000'000);
-  app.add_option("--explore", options->explore, "Of reinforce: none, sqrt, ucb1 or a constant rate").capture_default_str();
+  app.add_option("--episodes", options->train.policy.episodes, "Of reinforce: lives of one block by look-up (default: as many as would see all windows --epochs times)").between(1, 100'000'000).excludes(server);
+  const Option explore = app.add_option("--explore", options->explore, "Of reinforce: none, sqrt, ucb1 or a constant rate (with --server: sqrt)").capture_default_str();
   app.add_option("--hidden", options->hidden, "Widths of the hidden layers (default: 32,32)").delimiter(',').between(1, kWidestLayer);
-  app.add_option("--curve", options->curve, "Write learning curves as a page: loss by pass, score by families (four more trainings)").type_name("HTML");
-  app.add_option("--data", options->data, "Matrix files (default: those of the project, data/matrix.pmm and data/random.pmm)").delimiter(',').type_name("FILE,...");
-  app.add_option("--random-weight", options->split.random_weight, "What the generator's workloads count for beside all named families together").capture_default_str().between(0.01, 100.0);
-  app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json").capture_default_str().type_name("FILE");
-  app.add_option("--config", options->config, "Take the objective from this configuration").type_name("FILE");
+  app.add_option("--curve", options->curve, "Write learning curves as a page: loss by pass, score by families (four more trainings)").type_name("HTML").excludes(server);
+  app.add_option("--data", options->data, "Matrix files (default: those of the project, data/matrix.pmm and data/random.pmm)").delimiter(',').type_name("FILE,...").excludes(server);
+  app.add_option("--random-weight", options->split.random_weight, "What the generator's workloads count for beside all named families together").capture_default_str().between(0.01, 100.0).excludes(server);
+  const Option out = app.add_option("--out", options->out, "Where the model goes; its card goes to FILE.json (with --server: models/online.pmm)").capture_default_str().type_name("FILE");
+  app.add_option("--config", options->config, "Take the objective from this configuration").type_name("FILE").excludes(server);
   app.add_option("--seed", options->train.seed, "Seed of the training").capture_default_str();
-  app.add_option("--epochs", options->train.epochs, "Passes over the data").capture_default_str().between(1, 1000);
-  app.add_option("--decision", options->train.decision.weight, "Of mlp: weight of what a choice by the predictions costs, beside the squares of their errors").capture_default_str().between(0.0, 1000.0);
-  app.add_option("--nets", options->train.nets, "Networks in the ensemble").capture_default_str().between(2, kMostNets);
-  app.add_option("--threads", options->train.threads, "Threads; the result is the same for any number").capture_default_str().between(1, 64);
+  app.add_option("--epochs", options->train.epochs, "Passes over the data").capture_default_str().between(1, 1000).excludes(server);
+  app.add_option("--decision", options->train.decision.weight, "Of mlp: weight of what a choice by the predictions costs, beside the squares of their errors").capture_default_str().between(0.0, 1000.0).excludes(server);
+  app.add_option("--nets", options->train.nets, "Networks in the ensemble").capture_default_str().between(2, kMostNets).excludes(server);
+  app.add_option("--threads", options->train.threads, "Threads; the result is the same for any number").capture_default_str().between(1, 64).excludes(server);
   app.add_option("--seconds", options->seconds, "Length of the runs' arrivals in the data").capture_default_str();
-  app.add_option("--commit", options->commit, "Commit that the data come from, for the card").type_name("HASH");
-  app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)");
-  app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (some hundred small trainings)");
+  app.add_option("--commit", options->commit, "Commit that the data come from, for the card").type_name("HASH").excludes(server);
+  app.add_flag("--cross", options->cross, "Cross-validate by seed as well (five more trainings)").excludes(server);
+  app.add_flag("--importance", options->importance, "Tell also which features the model leans on, and which few would do (some hundred small trainings)").excludes(server);
+  app.add_option("--token-file", options->remote.server.token_file, "File with the token that the server asks for").type_name("FILE").needs(server);
+  app.add_option("--families", options->remote.training.families, "Of the server: families to learn from (default: all that training may see)").delimiter(',').type_name("NAME,...").needs(server);
+  app.add_option("--arms", options->remote.training.arms, "Of the server: arms to choose from (default: all choosable ones that it has)").delimiter(',').type_name("ARM,...").needs(server);
+  app.add_option("--lives", options->remote.training.lives, "Of the server: lives of one workload, of 1 + --steps experiments each (default: four for each family)").between(1, 100'000).needs(server);
+  app.add_option("--steps", options->remote.training.steps, "Of the server: decisions in a life").capture_default_str().between(1, 100).needs(server);
+  app.add_option("--judge", options->remote.training.judged, "Of the server: seeds of each family on which what was learned is judged at the end").capture_default_str().between(0, 100).needs(server);
   options->json.add(app);
   app.footer(examples({{"pointsman train", "make models/default.pmm anew from the data that ship"},
                        {"pointsman train --algo policy --loss reinforce --episodes 20000 --out /tmp/policy.pmm", "learn from the cost of what was taken alone"},
                        {"pointsman train --algo trees --out /tmp/trees.pmm --curve /tmp/trees.html", "extra trees, with learning curves"},
-                       {"pointsman train --config my.toml --out my.pmm", "a model for an objective of your own"}}));
-  app.callback([options, &exit_code] {
+                       {"pointsman train --config my.toml --out my.pmm", "a model for an objective of your own"},
+                       {"pointsman train --server http://127.0.0.1:8765 --families pareto,forks,inter --out /tmp/online.pmm", "learn while another machine runs the experiments"}}));
+  app.callback([options, &exit_code, algorithm, explore, out, server] {
+    options->algorithm_given = algorithm.count() > 0;
+    options->explore_given = explore.count() > 0;
+    options->out_given = out.count() > 0;
+    if (server.count() > 0) {
+      auto trained = settle_remote(*options);
+      if (trained) trained = train_on_server(options->remote);
+      if (!trained) exit_code = report_error(trained.error());
+      return;
+    }
     if (auto ready = settle(*options); !ready) {
       exit_code = report_error(ready.error());
       return;

@@ -1,12 +1,14 @@
 #include "http/client.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -48,6 +50,7 @@ struct Exchange {
   const ServerUrl& url;
   const ClientOptions& options;
   std::optional<Error> failed{};
+  bool interrupted = false;
 
   Exchange(const ServerUrl& to, const ClientOptions& its) : url(to), options(its) {}
 
@@ -87,8 +90,20 @@ struct Exchange {
   }
 
   void run_to_end(asio::awaitable<void> what) {
-    asio::co_spawn(context, std::move(what), asio::detached);
+    asio::posix::stream_descriptor cancel(context);
+    error_code ignored;
+    // A copy: closing it here must not close the caller's.
+    if (const int copy = options.cancel_fd < 0 ? -1 : ::fcntl(options.cancel_fd, F_DUPFD_CLOEXEC, 0); copy >= 0) {
+      cancel.assign(copy, ignored);
+      cancel.async_wait(asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
+        if (error) return;
+        interrupted = true;
+        stream.close();
+      });
+    }
+    asio::co_spawn(context, std::move(what), [&](const std::exception_ptr&) { cancel.close(ignored); });
     context.run();
+    if (interrupted) failed = Error{ErrorCode::kInterrupted, "interrupted"};
   }
 };
 

@@ -1,6 +1,6 @@
 // Client: one request at a time to an experiment server, and its stream of events. Blocks its caller; every wait but that for the next event has a bound.
 // Errors: kInvalidArgument (not such a URL), kUnsupported (https), kNotFound (no such host), kIo (nobody there, or the connection broke), kBusy (no answer in time),
-// kCorrupt (not HTTP). What the server itself refuses is an answer, not an error: see refusal_of.
+// kCorrupt (not HTTP), kInterrupted (cancel_fd). What the server itself refuses is an answer, not an error: see refusal_of.
 #pragma once
 
 #include <cstdint>
@@ -34,10 +34,17 @@ struct ClientOptions {
   std::string token{};
   int64_t answer_ns = 60 * kSecond;
   size_t body_bytes = 256u << 20;
+  int cancel_fd = -1;  // once it is readable, whatever waits ends; not owned
 };
 
 class Client {
  public:
+  // The same without cancel_fd, for what has to be said once it was readable.
+  [[nodiscard]] Client undisturbed() const {
+    Client out = *this;
+    out.options_.cancel_fd = -1;
+    return out;
+  }
   Client(ServerUrl url, ClientOptions options) : url_(std::move(url)), options_(std::move(options)) {}
 
   struct Request {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <utility>
 
 #include "http/worker.h"
@@ -25,6 +26,7 @@ class FakeWorker : public Worker {
   void run(const RepeatRequest& request, Done done) override {
     requests.push_back(request);
     done_ = std::move(done);
+    if (answers) later([this, request] { finish(answers(request)); });
   }
   void cancel() override { ++cancels; }
 
@@ -50,6 +52,9 @@ class FakeWorker : public Worker {
 
   std::deque<RepeatRequest> requests{};
   int cancels = 0;
+  // A worker that needs nobody to finish it: what each repeat gives.
+  std::function<Result<RepeatResult>(const RepeatRequest&)> answers{};
+  std::function<void(std::function<void()>)> later{};  // on the loop, not now
 
  private:
   RigInfo info_;

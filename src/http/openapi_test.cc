@@ -5,6 +5,7 @@
 #include <set>
 
 #include "base/file.h"
+#include "http/result_windows.h"
 #include "http/served_for_test.h"
 
 namespace pointsman {
@@ -126,7 +127,10 @@ RepeatResult a_repeat() {
   const json result = {{"repeat", 0}, {"costs", costs}, {"costs_by_kind", {{"pareto.job", costs}}}, {"process_costs", nullptr}, {"features", {{"T_cpu_percent_avg", 50.0}, {"T_swap_used_avg", nullptr}}},
                        {"absent", {{"T_swap_used_avg", "no swap"}}}, {"processes", {{"count", 1}, {"rows", {{{"PID", 7}, {"T_Arrival", 1.0}, {"T_First_CPU", 1.1}, {"T_Completion", 2.0}, {"TAT", 1.0}, {"RT", 0.1}, {"Total_CPU_Time", 0.5}, {"command", "x"}}}}}},
                        {"plan", "00ff"}, {"dispatch_lag_p99_s", 0.001}, {"swap", {{"from", "eevdf"}, {"to", "las"}, {"verdict", "confirmed"}, {"call_s", 0.01}}}, {"kernel_says", "pointsman"}, {"notes", {"a note"}}};
-  return {.costs = costs.dump(), .result = result.dump()};
+  json whole = result;
+  ResultWindow window{.end_ns = 250 * kMillisecond, .idle = false};
+  whole["windows"] = to_json(std::span(&window, 1));
+  return {.costs = costs.dump(), .result = whole.dump()};
 }
 
 TEST_F(OpenApi, EveryAnswerIsAsDescribedAndEveryDescribedAnswerIsGiven) {

@@ -31,6 +31,7 @@ class Served {
  public:
   Served() : Served(ServedOptions{}) {}
   explicit Served(ServedOptions options) {
+    worker.later = [this](std::function<void()> call) { loop_.post(std::move(call)); };
     auto catalogue = Catalogue::open({});
     catalogue_ = std::move(*catalogue);
     auto store = ExperimentStore::open(folder_.path() + "/l.db");
@@ -71,7 +72,8 @@ class Served {
   }
   [[nodiscard]] uint16_t port() const { return port_; }
   [[nodiscard]] const std::string& folder() const { return folder_.path(); }
-  [[nodiscard]] Client client(const std::string& token = "") const { return Client({.host = "127.0.0.1", .port = port_}, {.token = token}); }
+  [[nodiscard]] Client client(const std::string& token = "") const { return client(ClientOptions{.token = token}); }
+  [[nodiscard]] Client client(const ClientOptions& options) const { return Client({.host = "127.0.0.1", .port = port_}, options); }
   HttpReply ask(const Client::Request& request, const std::string& token = "") {
     auto reply = client(token).ask(request);
     if (!reply) ADD_FAILURE() << request.method << " " << request.target << ": " << reply.error().message;
