@@ -133,8 +133,14 @@ Result<Image> Image::build(const ImageOptions& options) {
   cpio.add_symlink("var/tmp", "../tmp");
   cpio.add_file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n");
   cpio.add_file("etc/group", "root:x:0:\n");
-  // libbpf reads the kernel's configuration here when a program has a `CONFIG_HZ` extern
-  cpio.add_file("boot/config-" + options.kernel.release, "CONFIG_HZ=250\n");
+  // Here libbpf reads the kernel's configuration when a program has an extern such as CONFIG_HZ or CONFIG_NR_CPUS. One of Debian's kernels without its file: their rate.
+  std::string config = "CONFIG_HZ=250\n";
+  if (!options.kernel.config.empty()) {
+    auto whole = read_file(options.kernel.config);
+    if (!whole) return fail(whole.error());
+    config = std::move(*whole);
+  }
+  cpio.add_file("boot/config-" + options.kernel.release, std::move(config));
 
   auto binary = static_program(options.binary);
   if (!binary) return fail(binary.error());

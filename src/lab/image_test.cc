@@ -43,6 +43,18 @@ TEST_F(ImageFiles, KernelTellsItsRelease) {
   }
 }
 
+// Both layouts: the folder that scripts/setup makes, and /boot.
+TEST_F(ImageFiles, KernelFindsItsConfiguration) {
+  const std::string named = folder_ + "/vmlinuz-9.9.9-test";
+  for (const std::string& path : {folder_ + "/vmlinuz", named}) ASSERT_TRUE(write_file(path, fake_kernel()));
+  for (const std::string& path : {folder_, named}) EXPECT_EQ(Kernel::open(path)->config, "");
+  ASSERT_TRUE(write_file(folder_ + "/config", "CONFIG_HZ=100\n"));
+  EXPECT_EQ(Kernel::open(folder_)->config, folder_ + "/config");
+  EXPECT_EQ(Kernel::open(named)->config, "") << "another kernel's";
+  ASSERT_TRUE(write_file(folder_ + "/config-9.9.9-test", "CONFIG_HZ=1000\n"));
+  EXPECT_EQ(Kernel::open(named)->config, folder_ + "/config-9.9.9-test");
+}
+
 TEST_F(ImageFiles, WhatIsNoKernelIsRefused) {
   EXPECT_EQ(Kernel::open(folder_ + "/none").error().code, ErrorCode::kNotFound);
   ASSERT_TRUE(write_file(folder_ + "/text", std::string(10000, 'x')));
@@ -106,9 +118,17 @@ TEST_F(ImageFiles, BuildsAndNamesWhatIsMissing) {
   auto image = Image::build(options);
   ASSERT_TRUE(image) << image.error().message;
   EXPECT_TRUE(holds(*image, "boot/config-9.9.9-test"));
+  EXPECT_TRUE(holds(*image, "CONFIG_HZ=250"));
   EXPECT_TRUE(holds(*image, "zram's code"));
   EXPECT_FALSE(holds(*image, "Module signature appended"));
   EXPECT_EQ(image->hash(), Image::build(options)->hash());
+  ImageOptions configured = options;
+  configured.kernel.config = folder_ + "/config";
+  EXPECT_EQ(Image::build(configured).error().code, ErrorCode::kNotFound);
+  ASSERT_TRUE(write_file(configured.kernel.config, "CONFIG_NR_CPUS=8192\n"));
+  auto with_config = Image::build(configured);
+  ASSERT_TRUE(with_config) << with_config.error().message;
+  EXPECT_TRUE(holds(*with_config, "CONFIG_NR_CPUS=8192"));
   options.binary = "/bin/sh";
   auto dynamic = Image::build(options);
   ASSERT_FALSE(dynamic);

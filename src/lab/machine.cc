@@ -103,7 +103,10 @@ Result<Kernel> Kernel::open(const std::string& path) {
   const bool is_folder = S_ISDIR(status.st_mode);
   kernel.image = is_folder ? path + "/vmlinuz" : path;
   const size_t slash = kernel.image.rfind('/');
-  kernel.modules = (slash == std::string::npos ? "." : kernel.image.substr(0, slash)) + "/modules";
+  const std::string folder = slash == std::string::npos ? "." : kernel.image.substr(0, slash), name = kernel.image.substr(slash + 1);
+  kernel.modules = folder + "/modules";
+  const std::string_view rest = std::string_view(name).starts_with("vmlinuz") ? std::string_view(name).substr(7) : "";
+  if (const std::string config = fmt::format("{}/config{}", folder, rest); ::access(config.c_str(), R_OK) == 0) kernel.config = config;
   auto bytes = read_file(kernel.image);
   if (!bytes) return fail(bytes.error().at("kernel"));
   // Documentation/arch/x86/boot.rst: "HdrS" at 0x202; at 0x20e where the version's text lies, 0x200 bytes further on.

@@ -20,8 +20,9 @@ struct Kernel {
   std::string image;      // bzImage
   std::string release;    // as uname -r will say; read from the image itself
   std::string modules;    // folder with the *.ko that guest_modules() names
+  std::string config;     // file with its configuration; empty: none was found
   std::string hash;       // over the image's bytes
-  // PATH: the image, or a folder with `vmlinuz` and `modules/`. Errors: kNotFound, kInvalidArgument (not an x86 Linux image).
+  // PATH: the image, or a folder with `vmlinuz`, `modules/` and perhaps `config`. Beside an image `vmlinuz-X` a `config-X` is looked for. Errors: kNotFound, kInvalidArgument (not an x86 Linux image).
   static Result<Kernel> open(const std::string& path);
 };
 
