@@ -9,8 +9,10 @@
 #include "base/file.h"
 #include "cli/statistics.h"
 #include "learn/from_ledger.h"
+#include "report/likeness.h"
 #include "report/matrix_report.h"
 #include "sched/arm.h"
+#include "sched/external_arm.h"
 #include "workload/scenario.h"
 
 namespace pointsman {
@@ -120,11 +122,18 @@ Result<Unit> show_matrix(std::span<const LedgerRun> runs, const MatrixViewOption
   if (separation.workloads > 0) table.notes.push_back(separation.describe());
   if (!options.html.empty())
     if (auto written = write_file(options.html, report::to_html(matrix)); !written) return written;
-  if (options.emit.json) {
-    if (auto shown = report::emit(table.text(), report::to_json(matrix), options.emit); !shown) return shown;
-    return Unit{};
+  std::vector<std::string> external;
+  for (const std::string& name : matrix.arms)
+    if (external_arm(*find_arm(name)) != nullptr) external.push_back(name);
+  nlohmann::json json = report::to_json(matrix);
+  const report::TextStyle style{.color = report::wants_color(::fileno(options.emit.out))};
+  std::string text = table.text(style);
+  if (!external.empty()) {
+    const report::Table alike = report::likeness_table(matrix, external);
+    text += "\n" + alike.text(style);
+    json["likeness"] = alike.json();
   }
-  return report::emit(table, options.emit);
+  return report::emit(text, json, options.emit);
 }
 
 }  // namespace pointsman
