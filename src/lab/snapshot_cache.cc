@@ -170,7 +170,8 @@ void SnapshotCache::prune() const {
   for (fs::directory_iterator at(folder_, error), end; !error && at != end; at.increment(error)) {
     const bool left_behind = at->path().filename().string().starts_with('.') && fs::file_time_type::clock::now() - at->last_write_time(error) > std::chrono::hours(1);
     if (left_behind) fs::remove_all(at->path(), error);
-    if (!at->path().filename().string().starts_with('.')) entries.emplace_back(at->last_write_time(error), at->path());
+    // Only guests: what scripts/setup keeps beside them in the same folder is not ours to remove.
+    if (!at->path().filename().string().starts_with('.') && fs::exists(at->path() / "about.json", error)) entries.emplace_back(at->last_write_time(error), at->path());
   }
   std::sort(entries.begin(), entries.end(), std::greater<>());
   for (size_t i = most_; i < entries.size(); ++i) fs::remove_all(entries[i].second, error);

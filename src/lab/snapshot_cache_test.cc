@@ -87,6 +87,16 @@ TEST_F(Cache, KeepsTheOnesUsedLast) {
   EXPECT_TRUE(cache.load("c"));
 }
 
+TEST_F(Cache, WhatIsNoGuestIsNoneOfItsBusiness) {
+  fs::create_directories(folder_ + "/schedulers/scx_simple-7.3.4");
+  fs::last_write_time(folder_ + "/schedulers", fs::file_time_type::clock::now() - std::chrono::hours(1000));
+  const SnapshotCache cache(folder_, 1);
+  ASSERT_TRUE(cache.store("a", guest("a")));
+  ASSERT_TRUE(cache.store("b", guest("b")));
+  EXPECT_FALSE(cache.load("a"));
+  EXPECT_TRUE(fs::exists(folder_ + "/schedulers/scx_simple-7.3.4"));
+}
+
 TEST_F(Cache, AFolderThatCannotBeMadeIsAnError) {
   ASSERT_TRUE(write_file(folder_ + "/file", "x"));
   EXPECT_FALSE(SnapshotCache(folder_ + "/file").store("k", guest("one")));
