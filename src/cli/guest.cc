@@ -6,6 +6,7 @@
 #include "lab/brought_arms.h"
 #include "lab/episode.h"
 #include "lab/guest.h"
+#include "lab/networked.h"
 #include "sched/priority.h"
 #include "sched/swap_storm.h"
 
@@ -29,6 +30,7 @@ void run_guest() {
 
   GuestJobs jobs;
   jobs["nothing"] = nothing_job();
+  jobs["serve"] = serve_job();
   jobs["burn"] = burn_job();
   jobs["trial"] = [ensure_stage](const nlohmann::json&, FrameWriter& out) -> Result<Unit> {
     if (auto ready = ensure_stage(); !ready) return ready;

@@ -42,7 +42,7 @@ struct Options {
   ExperimentLimits limits;
   std::string backend = "host";
   LabOptions lab;
-  bool worker = false;
+  bool worker = false, in_guest = false;
 };
 
 struct Address {
@@ -107,6 +107,7 @@ std::vector<std::string> worker_command(const Options& o) {
   if (!o.lab.kernel.empty()) words.insert(words.end(), {"--kernel", o.lab.kernel});
   if (!o.scenarios.empty()) words.insert(words.end(), {"--scenarios", o.scenarios});
   if (!o.scratch.empty()) words.insert(words.end(), {"--scratch", o.scratch});
+  if (o.in_guest) words.emplace_back("--in-guest");
   return words;
 }
 
@@ -114,7 +115,7 @@ std::atomic<bool> cancel_repeat{false};
 
 Result<std::unique_ptr<Rig>> open_rig(const Options& options, const Catalogue& catalogue) {
   if (options.backend == "host")
-    return HostRig::open({.procfs = options.procfs, .sysfs = options.sysfs, .scratch_device = options.scratch, .ledger = options.ledger, .scheduler_folders = scheduler_folders(),
+    return HostRig::open({.guest = options.in_guest, .procfs = options.procfs, .sysfs = options.sysfs, .scratch_device = options.scratch, .ledger = options.ledger, .scheduler_folders = scheduler_folders(),
                           .limit_ns = static_cast<int64_t>(options.limits.seconds * 1e9)},
                          catalogue);
   auto bench = open_bench(options.lab);
@@ -182,7 +183,7 @@ Result<Unit> serve(const Options& options) {
     auto token = read_token(options.token_file);
     if (!token) return fail(token.error());
     api_options.token = *token;
-  } else if (!names_this_machine(address->host.find(':') == std::string::npos ? address->host : "[" + address->host + "]")) {
+  } else if (!options.in_guest && !names_this_machine(address->host.find(':') == std::string::npos ? address->host : "[" + address->host + "]")) {
     return fail(ErrorCode::kInvalidArgument,
                 "--listen {}: whoever reaches it could run programs as root: name a --token-file, or listen on 127.0.0.1 and use a tunnel (ssh -L)", options.listen);
   }
@@ -256,6 +257,8 @@ void add_serve(CommandLine& app, int& exit_code) {
   app.add_option("--sysfs", o.sysfs, "Where /sys is").capture_default_str();
   o.lab.add(app);
   app.add_flag("--worker", o.worker, "").hidden();
+  // In the lab's networked guest, whose one address only the host's own loopback leads to.
+  app.add_flag("--in-guest", o.in_guest, "").hidden();
   app.footer(examples({{"pointsman serve", "on 127.0.0.1:8765; Ctrl-C ends it, the queue stays"},
                        {"pointsman serve --listen 0.0.0.0 --token-file /etc/pointsman/token", "for other machines"},
                        {"pointsman serve --backend lab --ledger lab.db", "no root needed: experiments are exact, in virtual machines"},

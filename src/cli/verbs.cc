@@ -19,6 +19,7 @@ void add_lab_episode(CommandLine& app, int& exit_code);
 void add_lab_matrix(CommandLine& app, int& exit_code);
 void add_lab_remote(CommandLine& app, int& exit_code);
 void add_lab_run(CommandLine& app, int& exit_code);
+void add_lab_serve(CommandLine& app, int& exit_code);
 void add_lab_swap_bench(CommandLine& app, int& exit_code);
 void add_lab_trial(CommandLine& app, int& exit_code);
 void add_lab_verify(CommandLine& app, int& exit_code);
@@ -57,6 +58,7 @@ constexpr std::array kVerbs = {
     Verb{"lab verify", "Is the lab exact on this machine?", add_lab_verify},
     Verb{"lab remote", "The seed's case: an editor attached over ssh, under many arms", add_lab_remote},
     Verb{"lab run", "Run any program as the workload", add_lab_run},
+    Verb{"lab serve", "The experiment server in a virtual machine with a network", add_lab_serve},
     Verb{"lab swap-bench", "Measure what swaps cost", add_lab_swap_bench},
     Verb{"lab episode", "Run one scenario under one controller", add_lab_episode},
     Verb{"completion", "Print a completion script for a shell", add_completion},

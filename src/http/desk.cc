@@ -61,7 +61,7 @@ Result<Desk::Submitted> Desk::submit(const ExperimentSpec& spec, const std::stri
     return fail(ErrorCode::kNotFound, "arm: there is no '{}' (there are: {})", spec.arm, names);
   }
   if (!arm->unavailable.empty()) return fail(ErrorCode::kUnsupported, "arm {} cannot be had here: {}", spec.arm, arm->unavailable);
-  if (spec.trace && rig->backend != "host") return fail(ErrorCode::kUnsupported, "trace: the lab records none (its guests have no disk to put it on)");
+  if (spec.trace && rig->backend == "lab") return fail(ErrorCode::kUnsupported, "trace: the lab records none (its guests have no disk to put it on)");
   if (spec.trace && options_.trace_folder.empty()) return fail(ErrorCode::kUnsupported, "trace: this server keeps none");
   if (rig->backend == "lab" && !spec.workload.exec.empty()) return fail(ErrorCode::kUnsupported, "workload.exec: the lab runs named workloads (pointsman lab run runs programs in it)");
   auto queued = store_.queued();

@@ -131,7 +131,8 @@ Result<Unit> HostRig::prepare() {
   burn_rate_ = calibrate_burn();  // as an ordinary task: nothing else is kept waiting
   utsname system{};
   ::uname(&system);
-  info_.backend = "host";
+  info_.backend = options_.guest ? "vm" : "host";
+  if (options_.guest) info_.notes.emplace_back("a virtual machine with a network: not exact, its times vary with what its host does");
   info_.kernel = system.release;
   auto hash = hash_of_file("/proc/self/exe");
   if (!hash) return fail(hash.error());
@@ -273,7 +274,7 @@ Result<RepeatResult> HostRig::run(const RepeatRequest& request, const std::atomi
     LedgerRun run;
     run.key = {.scenario = is_program ? "exec" : spec.workload.name, .controller = spec.arm, .seed = spec.seed, .draw = static_cast<uint64_t>(request.repeat), .kernel = info_.kernel, .binary = binary_,
                .plan = (*done)->plan, .snapshot = fmt::format("experiment {}", request.experiment)};
-    run.split = "host";
+    run.split = info_.backend;
     run.selftest_ok = true;  // there is none on a machine of its own: the self-test guards against artefacts of the emulator
     run.rejected = (*done)->rejected;
     run.results_hash = fmt::format("{:016x}", (*done)->results);

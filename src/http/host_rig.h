@@ -22,6 +22,7 @@ namespace pointsman {
 class HostRig : public Rig {
  public:
   struct Options {
+    bool guest = false;  // this machine is the lab's networked guest, and says so
     std::string procfs = "/proc", sysfs = "/sys";
     std::string scratch_device{};  // for workloads that read and write a disk; its content is lost
     std::string ledger{};          // where runs are kept; empty: nowhere

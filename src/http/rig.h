@@ -18,7 +18,7 @@ struct RigArm {
 };
 
 struct RigInfo {
-  std::string backend{};  // host, lab
+  std::string backend{};  // host, vm, lab
   std::string kernel{};   // release
   int cpus = 0;
   std::vector<RigArm> arms{};

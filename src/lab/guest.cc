@@ -187,9 +187,11 @@ void guest_main(GuestJobs jobs, const GuestHooks& hooks) {
   if (hooks.before_settle) {
     if (auto done = hooks.before_settle(*boot); !done) end_with_error(out, done.error(), boot_ns);
   }
-  sleep_ns(kSettle_ns);
+  // Where nothing is exact there is nothing to settle, and no exactness to test.
+  const bool exact = !boot->value("networked", false);
+  if (exact) sleep_ns(kSettle_ns);
   const int cpus = static_cast<int>(::sysconf(_SC_NPROCESSORS_ONLN));
-  auto tested = self_test(cpus);
+  auto tested = exact ? self_test(cpus) : Result<PingPongResult>(PingPongResult{});
   if (!tested) end_with_error(out, tested.error().at("self-test"), boot_ns);
   const uint64_t stamp = boot->value("gate", false) ? stop_at_gate() : __rdtsc();
 

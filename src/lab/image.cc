@@ -154,9 +154,11 @@ Result<Image> Image::build(const ImageOptions& options) {
   cpio.add_file("bin/busybox", std::move(*busybox), 0755);
   for (const std::string& applet : guest_applets()) cpio.add_symlink("bin/" + applet, "busybox");
 
-  for (const std::string& module : guest_modules()) {
+  std::vector<std::string> modules = guest_modules();
+  modules.insert(modules.end(), options.modules.begin(), options.modules.end());
+  for (const std::string& module : modules) {
     auto bytes = read_file(options.kernel.modules + "/" + module + ".ko");
-    if (!bytes) return fail(bytes.error().at("kernel module"));
+    if (!bytes) return fail(bytes.error().at("kernel module (scripts/setup fetches them)"));
     cpio.add_file("lib/modules/" + module + ".ko", lean_module(std::move(*bytes)));
   }
   for (const BroughtFile& file : options.files) {

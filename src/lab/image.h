@@ -22,6 +22,7 @@ struct ImageOptions {
   std::string binary = "/proc/self/exe";  // statically linked
   std::string busybox{};                  // empty: found in PATH
   std::vector<BroughtFile> files{};
+  std::vector<std::string> modules{};     // besides guest_modules(); into /lib/modules, loaded by whoever wants them
 };
 
 // The kernel modules that the guest loads, in this order.

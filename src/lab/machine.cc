@@ -26,25 +26,27 @@ std::string path_of(Slot slot) { return fmt::format("/proc/self/fd/{}", static_c
 
 std::vector<std::string> arguments(const MachineOptions& o, const std::string& kernel_path, bool ram_is_shared, bool incoming) {
   const auto item = [](const char* name, Slot slot) { return fmt::format("name={},file={}", name, path_of(slot)); };
-  std::vector<std::string> line{
-      o.qemu,
-      "-machine", "hpet=off,memory-backend=ram",
-      // Any timer on the host's clock that is pending while the guest runs would bound a CPU's turn and break exactness. Hence no display, no network, no sleep.
-      "-accel", "tcg,thread=single",
-      "-icount", "shift=1,sleep=off",
-      "-rtc", "base=2026-01-01T00:00:00,clock=vm",
-      "-cpu", "max",
-      "-seed", std::to_string(o.seed),
+  std::vector<std::string> line{o.qemu, "-machine", "hpet=off,memory-backend=ram"};
+  const auto add = [&](std::initializer_list<std::string> words) { line.insert(line.end(), words); };
+  if (o.networked) {
+    add({"-accel", o.networked->kvm ? "kvm" : "tcg,thread=multi", "-cpu", o.networked->kvm ? "host" : "max", "-rtc", "base=utc,clock=host"});
+    add({"-netdev", fmt::format("user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{}-{}:{}", o.networked->port, kGuestAddress, kGuestPort), "-device", "virtio-net-pci,netdev=net,romfile="});
+  } else {
+    // Any timer on the host's clock that is pending while the guest runs would bound a CPU's turn and break exactness. Hence no display, no network, no sleep.
+    add({"-accel", "tcg,thread=single", "-icount", "shift=1,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-cpu", "max"});
+  }
+  add({"-seed", std::to_string(o.seed),
       "-smp", std::to_string(o.cpus),
       "-m", fmt::format("{}M", o.memory_mb),
       "-object", fmt::format("memory-backend-file,id=ram,size={}M,mem-path={},share={}", o.memory_mb, path_of(kRam), ram_is_shared ? "on" : "off"),
-      "-nodefaults", "-display", "none", "-no-reboot", "-nic", "none",
+      "-nodefaults", "-display", "none", "-no-reboot",
       "-device", "pvpanic", "-action", "panic=pause,shutdown=pause",
       "-kernel", kernel_path, "-initrd", path_of(kImage), "-append", "console=ttyS0 quiet panic=-1 nokaslr no_timer_check",
       // Files never fill up, so no write is ever tried again later, which would be a timer on the host's clock.
       "-serial", "file:" + path_of(kConsole), "-serial", "file:" + path_of(kResults),
       "-fw_cfg", item(kBootItem, kBoot), "-fw_cfg", item(kRequestItem, kRequest), "-fw_cfg", item(kBlobItem, kBlob),
-      "-chardev", fmt::format("socket,id=monitor,fd={}", static_cast<int>(kMonitor)), "-mon", "chardev=monitor,mode=control"};
+      "-chardev", fmt::format("socket,id=monitor,fd={}", static_cast<int>(kMonitor)), "-mon", "chardev=monitor,mode=control"});
+  if (!o.networked) add({"-nic", "none"});
   if (incoming) line.insert(line.end(), {"-S", "-incoming", "defer"});
   return line;
 }

@@ -1,8 +1,9 @@
-// Machine: one QEMU that is exact: virtual time counts instructions, nothing reads the host's clock, the same input gives the same bits.
+// Machine: one QEMU that is exact (unless it is networked): virtual time counts instructions, nothing reads the host's clock, the same input gives the same bits.
 // The recipe and the reasons are in docs/lab.md. Everything it reads and writes are anonymous memory files: nothing is left behind, however it ends.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,12 +27,21 @@ struct Kernel {
   static Result<Kernel> open(const std::string& path);
 };
 
+// A machine with a network and the host's clock in place of exactness: a server runs in it, for clients of this host.
+struct Networked {
+  uint16_t port = 0;        // of 127.0.0.1, which leads to kGuestPort in the guest
+  bool kvm = false;         // else emulated, each virtual CPU in a thread of its own
+};
+inline constexpr const char* kGuestAddress = "10.0.2.15";  // what QEMU's user-mode network gives a guest
+inline constexpr uint16_t kGuestPort = 8765;
+
 struct MachineOptions {
   Kernel kernel;
   int cpus = 4;          // 1..8
   int memory_mb = 1024;  // 256..16384
   uint64_t seed = 1;     // of the guest's hardware random numbers
   std::string qemu = "qemu-system-x86_64";
+  std::optional<Networked> networked{};
   int cancel_fd = -1;    // once it is readable, the machine is ended and whoever waits for it gets kInterrupted; not owned
 };
 // Errors: kInvalidArgument with the allowed range.
