@@ -48,7 +48,7 @@ Result<Unit> run(const Options& options) {
   for (const std::string& name : options.arms)
     if (auto arm = find_arm(name); !arm) return fail(as_usage(arm.error()));
   const bool kvm = options.accelerator == "kvm" || (options.accelerator == "auto" && has_kvm());
-  if (options.accelerator == "kvm" && !has_kvm()) return fail(ErrorCode::kUnsupported, "--accelerator kvm: /dev/kvm cannot be opened here");
+  if (options.accelerator == "kvm" && !has_kvm()) return fail(ErrorCode::kUnsupported, "--accelerator kvm: this host has no /dev/kvm, or its processors no virtualisation");
   NetworkedGuest::Options guest;
   auto machine = options.lab.machine();
   if (!machine) return fail(machine.error());

@@ -15,6 +15,7 @@ namespace {
 
 constexpr size_t kLongestKey = 128;
 constexpr int kLongestPage = 1000;
+constexpr size_t kKeptDescriptions = 512;
 
 std::string text_of(const json& value) { return value.dump(-1, ' ', false, json::error_handler_t::replace); }
 
@@ -240,12 +241,20 @@ ApiResponse Api::of_experiment(const ApiRequest& request, int64_t id, std::strin
     if (!cancelled) return problem(cancelled.error());
     return {.status = cancelled->ended() ? 200 : 202, .body = desk_.describe(*cancelled)};
   }
+  if (what.empty()) {
+    if (const auto known = ended_.find(id); known != ended_.end()) return {.body = known->second};
+  }
   auto experiment = store_.find(id);
   if (!experiment) return problem(experiment.error());
   if (what == "result") return result(*experiment);
   if (what == "trace") return trace(*experiment);
   if (what == "events") return events(request, *experiment);
-  return {.body = desk_.describe(*experiment)};
+  std::string body = desk_.describe(*experiment);
+  if (experiment->ended()) {
+    if (ended_.size() >= kKeptDescriptions) ended_.clear();
+    ended_.emplace(id, body);
+  }
+  return {.body = std::move(body)};
 }
 
 ApiResponse Api::result(const StoredExperiment& experiment) {

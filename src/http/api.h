@@ -81,6 +81,7 @@ class Api {
   ApiOptions options_;
   std::map<int, int64_t> answered_;  // by status
   std::string workloads_text_;
+  std::map<int64_t, std::string> ended_;  // descriptions of ended experiments, which never change: what is asked for again and again
 };
 
 // The description of all this, as docs/openapi.json has it.

@@ -41,6 +41,20 @@ TEST(ServerTest, AnExperimentFromBeginningToEnd) {
   EXPECT_EQ(json::parse(served.get("/v1/experiments?state=done").body).at("experiments").size(), 1u);
 }
 
+TEST(ServerTest, WhatIsToldAgainIsWhatIsSo) {
+  Served served;
+  ASSERT_EQ(served.post(kPareto).status, 201);
+  EXPECT_EQ(json::parse(served.get("/v1/experiments/1").body).at("state"), "running");
+  EXPECT_EQ(json::parse(served.get("/v1/experiments/1").body).at("repeats_done"), 0);
+  served.finish();
+  EXPECT_EQ(json::parse(served.get("/v1/experiments/1").body).at("repeats_done"), 1) << "what has not ended is never told from memory";
+  served.finish();
+  const std::string once = served.get("/v1/experiments/1").body;
+  EXPECT_EQ(json::parse(once).at("state"), "done");
+  EXPECT_EQ(served.get("/v1/experiments/1").body, once);
+  EXPECT_EQ(served.get("/v1/experiments/2").status, 404);
+}
+
 TEST(ServerTest, SaysWhatThereIs) {
   Served served;
   EXPECT_EQ(json::parse(served.get("/v1/healthz").body).at("status"), "ok");

@@ -75,7 +75,12 @@ Result<uint16_t> free_port(uint16_t port) {
   return ntohs(address.sin_port);
 }
 
-bool has_kvm() { return UniqueFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC)).get() >= 0; }
+bool has_kvm() {
+  if (!UniqueFd(::open("/dev/kvm", O_RDWR | O_CLOEXEC))) return false;
+  // A /dev/kvm that does without the processor's help, as some clouds have, does not carry a whole Linux.
+  auto text = read_file("/proc/cpuinfo");
+  return text && (text->find(" vmx ") != std::string::npos || text->find(" svm ") != std::string::npos);
+}
 
 Result<NetworkedGuest> NetworkedGuest::start(const Options& options, const Image& image) {
   if (!options.machine.networked) return fail(ErrorCode::kInvalidArgument, "a networked guest needs a port");

@@ -30,6 +30,12 @@ TEST(ManPage, TheBuiltOneIsTheBinarysOwn) {
   for (const char* part : {".TH POINTSMAN 1", ".SH NAME", ".SH SYNOPSIS", ".SH OPTIONS", ".SS demo", ".SS lab matrix", ".SS pin", "\\-\\-cpus INT, 1 to 8", "Default: 4.", ".SH EXIT STATUS"}) EXPECT_THAT(ran.out, HasSubstr(part));
 }
 
+TEST(Figures, AreWhatTheirScriptDraws) {
+  if (!on_this_machine("python3")) GTEST_SKIP() << "python3 is not installed";
+  const auto [out, status] = shell("python3 " POINTSMAN_SOURCE_DIR "/docs/figures/draw.py --check");
+  EXPECT_EQ(status, 0) << out;
+}
+
 TEST(ShippedModel, IsToTheBitWhatTrainMakesOfTheShippedData) {
   const auto folder = TemporaryFolder::make("train");
   ASSERT_TRUE(folder);
