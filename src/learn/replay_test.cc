@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "base/rng.h"
@@ -426,7 +427,8 @@ TEST(Replay, WhoWaitsIsExpectedToNeedWhatItsLikeNeeded) {
   usual.usual_ns = 8 * kMs;
   EXPECT_EQ(expected_ms({usual}), std::vector<int64_t>{8}) << "a thread's own habit comes first";
   const auto ten = expected_ms(std::vector<RecordedBurst>(10, waiting(1, 0, true)));
-  EXPECT_EQ(std::set<int64_t>(ten.begin(), ten.end()).size(), 10u) << "as unequal as those that are known";
+  EXPECT_GE(std::set<int64_t>(ten.begin(), ten.end()).size(), 8u) << "as unequal as those that are known";
+  EXPECT_NEAR(std::accumulate(ten.begin(), ten.end(), 0.) / 10, 55, 6);
   for (const int64_t ms : expected_ms(std::vector<RecordedBurst>(20, waiting(1, 45, true)))) EXPECT_GE(ms, 50) << "more than it has used";
   for (const int64_t ms : expected_ms(std::vector<RecordedBurst>(20, waiting(1, 0, true, 7)))) EXPECT_GE(ms, 50) << "a child of the same parent";
   for (const int64_t ms : expected_ms(std::vector<RecordedBurst>(20, waiting(1, 75, true, 7)))) EXPECT_GE(ms, 80) << "too few of the same parent: all that were born";
