@@ -74,7 +74,7 @@ TEST_F(BadInput, Kernels) {
   expect({"lab", "trial", "--kernel", "text"}, 2, "text is not an x86 Linux image (bzImage)");
   // The right kernel without its modules.
   std::filesystem::copy_file(std::string(POINTSMAN_KERNEL) + "/vmlinuz", folder_.path() + "/vmlinuz");
-  expect({"lab", "trial", "--kernel", "vmlinuz"}, 1, "kernel module: open ./modules/...");
+  expect({"lab", "trial", "--kernel", "vmlinuz"}, 1, "kernel module (scripts/setup fetches them): open ./modules/...");
 }
 
 TEST_F(BadInput, ProgramsForTheGuest) {
