@@ -20,7 +20,7 @@ namespace pointsman {
 
 namespace {
 
-constexpr int64_t kForEver_ns = int64_t{1} << 61;
+constexpr int64_t kForEverNs = int64_t{1} << 61;
 constexpr double kStartSeconds = 120;
 
 Result<Unit> set_up(int socket, const char* card, const char* address) {
@@ -89,7 +89,7 @@ Result<NetworkedGuest> NetworkedGuest::start(const Options& options, const Image
   auto ram = memory_file("ram", {}, static_cast<size_t>(options.machine.memory_mb) << 20);
   if (!ram) return fail(ram.error());
   const std::string boot = nlohmann::json{{"networked", true}}.dump();
-  const std::string request = nlohmann::json{{"kind", "serve"}, {"words", options.words}, {"token", options.token}, {"virtual_limit_ns", kForEver_ns}}.dump();
+  const std::string request = nlohmann::json{{"kind", "serve"}, {"words", options.words}, {"token", options.token}, {"virtual_limit_ns", kForEverNs}}.dump();
   const int64_t deadline_ns = SystemClock().now_ns() + static_cast<int64_t>(kStartSeconds * 1e9);
   auto machine = Machine::start(options.machine, {.image_fd = image_fd->get(), .ram_fd = ram->get(), .boot = boot, .request = request, .blob = {}}, deadline_ns);
   if (!machine) return fail(machine.error());
@@ -112,7 +112,7 @@ Result<NetworkedGuest> NetworkedGuest::start(const Options& options, const Image
 }
 
 Result<Unit> NetworkedGuest::wait() {
-  auto result = machine_.finish(kForEver_ns);
+  auto result = machine_.finish(kForEverNs);
   if (!result) return fail(result.error());
   auto ended = result->json("served");
   if (!ended) return fail(ended.error());

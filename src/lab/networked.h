@@ -25,7 +25,7 @@ class NetworkedGuest {
   struct Options {
     MachineOptions machine{};             // `networked` is set
     std::vector<std::string> words{};     // of the program that is to serve, as the guest sees it
-    std::string token{};                  // into kGuestTokenPath; empty: none
+    std::string token{};                  // into kTokenPath; empty: none
     bool pinned = false;                  // each virtual CPU to a CPU of the host, in turn
   };
   static constexpr const char* kTokenPath = "/run/token";
