@@ -98,12 +98,7 @@ void Agent::tick(int64_t moment_ns) {
     next_window_ns_ = moment_ns + options_.window_ns;
     next_cost_window_ns_ = moment_ns + options_.cost_window_ns;
     swapped_ns_ = moment_ns;
-    if (controller_.wants_bursts()) {
-      if (auto started = sensor_.record_bursts(); started)
-        records_bursts_ = true;
-      else
-        log_warning("{} goes without live costs and replays: {}", controller_.name(), started.error().message);
-    }
+    record_if_wanted({.active = swapper_.current().value_or(kEevdf)});
     return;
   }
   busiest_cpu_ratio_ = std::max(busiest_cpu_ratio_, reading->busiest_cpu_ratio);
@@ -113,7 +108,7 @@ void Agent::tick(int64_t moment_ns) {
   std::optional<std::string> sentence;
   if (moment_ns >= next_cost_window_ns_) {
     sentence = guard_.judge(swapper_.current().value_or(kEevdf), swapped_ns_, *cost_start_, *reading);
-    if (records_bursts_ && !look_back_from_) look_back_from_ = cost_start_->moment_ns;
+    if (recording_since_ns_ && !look_back_from_) look_back_from_ = cost_start_->moment_ns;
     cost_start_ = *reading;
     while (next_cost_window_ns_ <= moment_ns) next_cost_window_ns_ += options_.cost_window_ns;
   }
@@ -154,6 +149,7 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
                   .since_swap_ns = moment_ns - swapped_ns_,
                   .active = window.active,
                   .idle = window.idle,
+                  .recording_since_ns = recording_since_ns_,
                   .features = window.features,
                   .busiest_cpu_ratio = busiest_cpu_ratio_};
   // In an idle window nobody listens: it is told at the next busy one.
@@ -177,7 +173,28 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
       measured += (window.outcome->times.call_ns - measured) / 4;
     }
   }
+  context.active = swapper_.current().value_or(kEevdf);
+  context.since_swap_ns = moment_ns - swapped_ns_;
+  record_if_wanted(context);
   recorder_.on_window(window);
+}
+
+void Agent::record_if_wanted(const Context& context) {
+  if (!controller_.wants_bursts() || cannot_record_) return;
+  const bool wanted = controller_.wants_recording(context);
+  if (wanted == recording_since_ns_.has_value()) return;
+  recording_since_ns_.reset();
+  if (!wanted) {
+    sensor_.ignore_bursts();
+    look_back_from_.reset();
+    return;
+  }
+  if (auto started = sensor_.record_bursts(); started) {
+    recording_since_ns_ = context.since_start_ns;
+  } else {
+    cannot_record_ = true;
+    log_warning("{} goes without live costs and replays: {}", controller_.name(), started.error().message);
+  }
 }
 
 // What the cost window that has just ended cost, when one arm had all of it; and what its bursts would have cost under every arm is put in hand.

@@ -87,6 +87,7 @@ class Agent {
   void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
   void look_back(int64_t from_ns, const Reading& now, Context& context);
   void hear_replay(Context& context);
+  void record_if_wanted(const Context& context);
   ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);
   void go_blind(int64_t moment_ns, const Error& why);
   int64_t& measured_swap_ns(ArmId from, ArmId to);
@@ -105,7 +106,8 @@ class Agent {
   int64_t started_ns_ = 0, asked_ns_ = 0, swapped_ns_ = 0, next_window_ns_ = 0, next_cost_window_ns_ = 0;
   int64_t blind_since_ns_ = 0;
   std::optional<int64_t> look_back_from_;  // the beginning of the cost window whose end the controller is to be told of
-  bool records_bursts_ = false;
+  bool cannot_record_ = false;                 // tried, and told once
+  std::optional<int64_t> recording_since_ns_;  // bursts are recorded, since the start
   ReplayWorker replays_;
   int64_t cpu_at_start_ns_ = 0, cpu_used_ns_ = 0;
   int swaps_ = 0;

@@ -29,8 +29,10 @@ class ScriptedSensor : public Sensor {
   Result<Unit> record_bursts() override {
     if (!records) return fail(ErrorCode::kUnsupported, "none here");
     recording = true;
+    ++recordings;
     return Unit{};
   }
+  void ignore_bursts() override { recording = false; }
   // One task that runs 10 ms of every 50, as long as anyone looks back.
   Result<std::vector<pm_burst>> recent_bursts(int64_t span_ns) override {
     std::vector<pm_burst> out;
@@ -46,6 +48,7 @@ class ScriptedSensor : public Sensor {
   }
   Reading state;
   bool blind = false, records = true, recording = false;
+  int recordings = 0;
 
  private:
   const Clock& clock_;
@@ -64,10 +67,12 @@ class ScriptedController : public Controller {
   }
   [[nodiscard]] bool literal() const override { return is_literal; }
   [[nodiscard]] bool wants_bursts() const override { return curious; }
+  [[nodiscard]] bool wants_recording(const Context& context) const override { return curious && (!curious_under || context.active == *curious_under); }
   [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context&) const override { return replays_from; }
   ArmId wanted = kEevdf;
   std::optional<int64_t> replays_from = 0;
   bool is_literal = false, curious = false;
+  std::optional<ArmId> curious_under;
   std::vector<Context> seen;
   std::optional<std::array<double, kChoosable>> predicted;
 };
@@ -143,6 +148,28 @@ TEST_F(AgentTest, AReplayIsOfWhatTheControllerWantsOrNotMade) {
   const auto before = replays();
   go(2 * kSecond);
   EXPECT_EQ(replays(), before) << "nothing has been recorded since a moment that is yet to come";
+}
+
+TEST_F(AgentTest, BurstsAreRecordedOnlyWhileTheControllerWantsThem) {
+  controller.curious = true;
+  controller.curious_under = kEevdf;
+  start();
+  go(2 * kSecond);
+  EXPECT_TRUE(sensor.recording);
+  EXPECT_EQ(controller.seen.back().recording_since_ns, 0);
+  controller.wanted = arm("las");
+  go(2 * kSecond);
+  EXPECT_FALSE(sensor.recording);
+  EXPECT_EQ(controller.seen.back().recording_since_ns, std::nullopt);
+  const size_t asleep = controller.seen.size();
+  go(2 * kSecond);
+  for (size_t i = asleep; i < controller.seen.size(); ++i) EXPECT_FALSE(controller.seen[i].live_cost || controller.seen[i].replayed);
+  controller.wanted = kEevdf;
+  go(2 * kSecond);
+  EXPECT_TRUE(sensor.recording);
+  EXPECT_EQ(sensor.recordings, 2);
+  ASSERT_TRUE(controller.seen.back().recording_since_ns);
+  EXPECT_GE(*controller.seen.back().recording_since_ns, 6 * kSecond - 300 * kMillisecond);
 }
 
 TEST_F(AgentTest, AnArmThatHadOnlyPartOfACostWindowIsNotChargedWithIt) {

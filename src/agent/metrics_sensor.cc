@@ -24,6 +24,10 @@ Result<Unit> MetricsSensor::record_bursts() {
   return recorder_->start();
 }
 
+void MetricsSensor::ignore_bursts() {
+  if (recorder_) recorder_->sleep();
+}
+
 Result<std::vector<pm_burst>> MetricsSensor::recent_bursts(int64_t span_ns) {
   if (!recorder_) return fail(ErrorCode::kUnsupported, "no bursts are recorded: {}", no_recorder_);
   auto recording = recorder_->read(span_ns);

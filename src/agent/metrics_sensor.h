@@ -24,6 +24,7 @@ class MetricsSensor : public Sensor {
   Result<Reading> read() override;
   [[nodiscard]] int cpus() const override { return probe_.cpus(); }
   Result<Unit> record_bursts() override;
+  void ignore_bursts() override;
   Result<std::vector<pm_burst>> recent_bursts(int64_t span_ns) override;
   [[nodiscard]] const Probe& probe() const { return probe_; }
 

@@ -22,9 +22,11 @@ class Sensor {
   virtual ~Sensor() = default;
   virtual Result<Reading> read() = 0;
   [[nodiscard]] virtual int cpus() const = 0;
-  // From then on bursts are recorded. kUnsupported where nobody can.
+  // From then on bursts are recorded; again: does nothing. kUnsupported where nobody can.
   virtual Result<Unit> record_bursts() { return fail(ErrorCode::kUnsupported, "this sensor records no bursts"); }
-  // Those that ended in the last `span_ns`, and those under way, at CLOCK_MONOTONIC.
+  // From then on none are, and what was recorded is forgotten.
+  virtual void ignore_bursts() {}
+  // Those recorded that ended in the last `span_ns`, and those under way, at CLOCK_MONOTONIC.
   virtual Result<std::vector<pm_burst>> recent_bursts(int64_t /*span_ns*/) { return fail(ErrorCode::kUnsupported, "this sensor records no bursts"); }
 };
 

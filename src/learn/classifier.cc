@@ -39,10 +39,18 @@ void Classifier::forget() {
   replays_ = 0;
 }
 
+// Whether a replay will be due `ahead_ns` from now.
+bool Classifier::replay_due(const Context& context, int64_t ahead_ns) const {
+  if (!(options_.replay > 0) || context.active != kDefaultArm) return false;
+  return replays_ < kReplaysAtOnce || context.since_start_ns + ahead_ns - replayed_to_ns_ >= kReplaysApartNs;
+}
+
+bool Classifier::wants_recording(const Context& context) const { return replay_due(context, kReplayNs); }
+
 std::optional<int64_t> Classifier::replays_from_ns(const Context& context) const {
-  if (!(options_.replay > 0) || context.active != kDefaultArm) return std::nullopt;
-  if (replays_ >= kReplaysAtOnce && context.since_start_ns - replayed_to_ns_ < kReplaysApartNs) return std::nullopt;
-  const int64_t from = std::max({steady_since_ns_, context.since_start_ns - context.since_swap_ns, context.since_start_ns - kReplayNs});
+  if (!context.recording_since_ns || !replay_due(context, 0)) return std::nullopt;
+  const int64_t from =
+      std::max({steady_since_ns_, context.since_start_ns - context.since_swap_ns, context.since_start_ns - kReplayNs, *context.recording_since_ns});
   if (context.since_start_ns - from < kLeastReplayNs) return std::nullopt;
   return from;
 }

@@ -30,6 +30,8 @@ class Classifier : public Controller {
   // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory: what comes after it is a new thing.
   Decision decide(const Context& context) override;
   [[nodiscard]] bool wants_bursts() const override { return options_.replay > 0; }
+  // While something is steady under the default arm and has not been replayed lately.
+  [[nodiscard]] bool wants_recording(const Context& context) const override;
   [[nodiscard]] bool wants_live_cost() const override { return false; }
   // Only what ran under the default arm, since the last change, and no longer ago than a second. Under another arm a server that is late serves its queue in one
   // burst, so its many requests look like one job: what a replay makes of that can be wrong by any factor, in favour of the arm that made it late.
@@ -39,6 +41,7 @@ class Classifier : public Controller {
   void forget();
   void hear_replay(const Context& context);
   [[nodiscard]] Prediction heard() const;
+  [[nodiscard]] bool replay_due(const Context& context, int64_t ahead_ns) const;
 
   Model model_;
   Options options_;

@@ -18,6 +18,7 @@ struct Context {
   int64_t since_swap_ns = 0;   // how long the active arm has been active
   ArmId active = kDefaultArm;
   bool idle = false;  // nothing to decide in this window
+  std::optional<int64_t> recording_since_ns{};  // bursts are recorded since that moment, since the start; nullopt: they are not
   FeatureVector features{};
   double busiest_cpu_ratio = 0;  // 0..1, for the scx_loader rule
   // The live cost (mean ln turnaround of episodes) of the cost window that has just ended, when `active` was active in all of it. Its level
@@ -58,8 +59,10 @@ class Controller {
   [[nodiscard]] virtual ArmId first_arm() const { return kDefaultArm; }  // before the first window
   // Static arms, schedules, oracles and the baselines are obeyed to the letter: no dwell, no hysteresis, no guard.
   [[nodiscard]] virtual bool literal() const { return false; }
-  // Whether it looks at the live cost or at replays: bursts are then recorded, which costs a little at every switch.
+  // Whether it ever looks at the live cost or at replays: only then is the recorder of bursts made ready.
   [[nodiscard]] virtual bool wants_bursts() const { return false; }
+  // Whether bursts are to be recorded from now on, which costs a little at every switch. Asked after each decision.
+  [[nodiscard]] virtual bool wants_recording(const Context& /*context*/) const { return wants_bursts(); }
   [[nodiscard]] virtual bool wants_live_cost() const { return wants_bursts(); }
   // Of bursts before this moment (since the start) it wants no replay; nullopt: none at all in this context.
   [[nodiscard]] virtual std::optional<int64_t> replays_from_ns(const Context& /*context*/) const { return 0; }

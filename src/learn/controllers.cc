@@ -16,7 +16,7 @@ Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_lo
 namespace {
 
 constexpr std::array kControllers{
-    ControllerKind{"static", "arm=NAME,bursts=yes|no", "one arm throughout", make_static_arm},
+    ControllerKind{"static", "arm=NAME,bursts=no|asleep|recorded|yes", "one arm throughout", make_static_arm},
     ControllerKind{"schedule", "TIME=ARM,...", "arms at given moments, as an oracle has them (0=hyb,4.998s=age)", make_schedule},
     ControllerKind{"random", "every=WINDOWS,seed=N", "a fresh draw among the choosable arms every 4 windows", make_random},
     ControllerKind{"round_robin", "every=WINDOWS", "the choosable arms in turn, 4 windows each", make_round_robin},

@@ -478,6 +478,7 @@ struct Replaying {
   Replaying() {
     context.active = kHyb;
     context.features[0] = .2;
+    context.recording_since_ns = 0;
   }
   Decision at(int64_t ms, std::optional<std::array<double, kChoosable>> replayed = {}) {
     context.since_start_ns = context.since_swap_ns = ms * 1'000'000;
@@ -541,12 +542,45 @@ TEST(Classifier, AsksForReplaysOfWhatIsSteadyAndAtHome) {
   r.context.active = kAge;
   EXPECT_EQ(r.replays_from_ms(), std::nullopt);
   r.context.active = kHyb;
+  r.context.recording_since_ns = 2'500'000'000;
+  EXPECT_EQ(r.replays_from_ms(), 2500) << "not before anything was recorded";
+  r.context.recording_since_ns = 2'700'000'000;
+  EXPECT_EQ(r.replays_from_ms(), std::nullopt);
+  r.context.recording_since_ns.reset();
+  EXPECT_EQ(r.replays_from_ms(), std::nullopt);
+  r.context.recording_since_ns = 0;
   r.context.features[kWakeupsFeature] += 2;
   r.at(3250);
   EXPECT_EQ(r.replays_from_ms(), std::nullopt);
   r.at(3750);
   EXPECT_EQ(r.replays_from_ms(), 3250) << "not before the change";
   EXPECT_EQ(Classifier(handmade({}), {}).replays_from_ns(r.context), std::nullopt);
+}
+
+TEST(Classifier, LetsTheRecorderSleepWhereNoReplayIsDue) {
+  Replaying r;
+  r.at(250);
+  EXPECT_TRUE(r.classifier.wants_recording(r.context));
+  r.context.active = kAge;
+  EXPECT_FALSE(r.classifier.wants_recording(r.context)) << "what runs under another arm is not replayed";
+  r.context.active = kHyb;
+  r.at(1000, kAgeIsWorse);
+  EXPECT_TRUE(r.classifier.wants_recording(r.context));
+  r.at(2000, kAgeIsWorse);
+  EXPECT_FALSE(r.classifier.wants_recording(r.context)) << "two replays of what is steady will do for a while";
+  r.at(4750);
+  EXPECT_FALSE(r.classifier.wants_recording(r.context));
+  r.at(5000);
+  EXPECT_TRUE(r.classifier.wants_recording(r.context)) << "a second ahead of the next one";
+  EXPECT_EQ(r.replays_from_ms(), std::nullopt);
+  r.at(6000);
+  EXPECT_EQ(r.replays_from_ms(), 5000);
+  r.at(6000, kAgeIsWorse);
+  EXPECT_FALSE(r.classifier.wants_recording(r.context));
+  r.context.features[kWakeupsFeature] += 2;
+  r.at(6250);
+  EXPECT_TRUE(r.classifier.wants_recording(r.context)) << "a change";
+  EXPECT_FALSE(Classifier(handmade({}), {}).wants_recording(r.context));
 }
 
 TEST(Model, ItsCardSaysWhatItWasTrainedFor) {

@@ -23,6 +23,9 @@ class Overruled : public Controller {
   [[nodiscard]] ArmId first_arm() const override { return inner_->first_arm(); }
   [[nodiscard]] bool literal() const override { return inner_->literal(); }
   [[nodiscard]] bool wants_bursts() const override { return inner_->wants_bursts(); }
+  [[nodiscard]] bool wants_recording(const Context& context) const override { return inner_->wants_recording(context); }
+  [[nodiscard]] bool wants_live_cost() const override { return inner_->wants_live_cost(); }
+  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context& context) const override { return inner_->replays_from_ns(context); }
   [[nodiscard]] std::optional<int64_t> next_moment_ns(int64_t since_start_ns) const override { return inner_->next_moment_ns(since_start_ns); }
 
  private:

@@ -90,6 +90,11 @@ Result<Unit> BurstRecorder::map_rings() {
     if (!rings) return fail(rings.error());
     rings_ = static_cast<const pm_burst_ring*>(*rings);
   }
+  if (since_.data() == nullptr) {
+    auto since = object_.map_section(".data.since");
+    if (!since) return fail(since.error());
+    since_ = std::move(*since);
+  }
   if (unfinished_ == nullptr) {
     auto unfinished = map("unfinished", kUnfinishedSize);
     if (!unfinished) return fail(unfinished.error());
@@ -98,9 +103,22 @@ Result<Unit> BurstRecorder::map_rings() {
   return Unit{};
 }
 
+void BurstRecorder::set_since(int64_t since_ns) {
+  recording_since_ns_ = since_ns;
+  *static_cast<volatile pm_u64*>(since_.data()) = static_cast<pm_u64>(since_ns);
+}
+
+void BurstRecorder::sleep() {
+  if (!links_.empty()) set_since(0);
+}
+
 // Mapped no sooner: a map's pages count as ours from then on, also where nobody wants the bursts.
 Result<Unit> BurstRecorder::start() {
-  if (!links_.empty()) return Unit{};
+  if (recording_since_ns_ != 0) return Unit{};
+  if (!links_.empty()) {
+    set_since(SystemClock().now_ns());
+    return Unit{};
+  }
   if (auto mapped = map_rings(); !mapped) return mapped;
   for (const char* name : kAttached) {
     auto link = object_.attach(name);
@@ -110,6 +128,7 @@ Result<Unit> BurstRecorder::start() {
     }
     links_.push_back(std::move(*link));
   }
+  set_since(SystemClock().now_ns());
   return Unit{};
 }
 
@@ -120,6 +139,8 @@ BurstRecorder::BurstRecorder(BurstRecorder&& other) noexcept
       links_(std::move(other.links_)),
       rings_(std::exchange(other.rings_, nullptr)),
       unfinished_(std::exchange(other.unfinished_, nullptr)),
+      since_(std::move(other.since_)),
+      recording_since_ns_(std::exchange(other.recording_since_ns_, 0)),
       possible_(other.possible_) {}
 
 BurstRecorder& BurstRecorder::operator=(BurstRecorder&& other) noexcept {
@@ -127,6 +148,8 @@ BurstRecorder& BurstRecorder::operator=(BurstRecorder&& other) noexcept {
   std::swap(links_, other.links_);
   std::swap(rings_, other.rings_);
   std::swap(unfinished_, other.unfinished_);
+  std::swap(since_, other.since_);
+  std::swap(recording_since_ns_, other.recording_since_ns_);
   std::swap(possible_, other.possible_);
   return *this;
 }
@@ -138,20 +161,20 @@ BurstRecorder::~BurstRecorder() {
 }
 
 Result<BurstRecording> BurstRecorder::read(int64_t span_ns) const {
-  if (links_.empty()) return fail(ErrorCode::kUnsupported, "no bursts are recorded before the recorder is started");
+  if (recording_since_ns_ == 0) return fail(ErrorCode::kUnsupported, "no bursts are recorded before the recorder is started, nor while it sleeps");
   auto program = object_.program_fd("collect");
   if (!program) return fail(program.error());
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
     BurstRecording out;
     out.moment_ns = SystemClock().now_ns();
-    out.complete_from_ns = out.moment_ns - span_ns;
+    out.complete_from_ns = std::max(out.moment_ns - span_ns, recording_since_ns_);
     // First what is under way: a burst that ends in between is then in a ring as well, and the ring's word counts.
     auto collected = object_.run(*program, {});
     if (!collected) return fail(collected.error());
     if (*collected != 0) return fail(ErrorCode::kIo, "collecting the bursts under way: {}", *collected);
     bool sound = true;
     for (size_t cpu = 0; cpu < possible_ && sound; ++cpu) {
-      sound = copy_ring(rings_[cpu], out.moment_ns - span_ns, out);
+      sound = copy_ring(rings_[cpu], std::max(out.moment_ns - span_ns, recording_since_ns_), out);
       out.lost += load(rings_[cpu].lost);
     }
     if (!sound) continue;

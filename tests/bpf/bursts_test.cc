@@ -26,7 +26,7 @@ class BurstsTest : public testing::Test {
     ASSERT_TRUE(recorder) << recorder.error().message;
     recorder_.emplace(std::move(*recorder));
     ASSERT_TRUE(recorder_->start());
-    nap(kMillisecond);  // our own burst that was under way is not recorded: begin another
+    nap(kMillisecond);  // our own burst that was under way counts from the start only: begin another
   }
   BurstRecording read() {
     auto recording = recorder_->read(3600 * kSecond);
@@ -135,6 +135,66 @@ TEST_F(BurstsTest, WhatIsUnderWayIsToldToo) {
   ::waitpid(child, nullptr, 0);
   ASSERT_TRUE(seen);
   EXPECT_LE(seen->cpu_ns, seen->end_ns - seen->wake_ns + kMillisecond);
+}
+
+TEST_F(BurstsTest, WhoeverRunsThroughASleepIsAdopted) {
+  const pid_t child = start([] {
+    nap(kMillisecond);
+    for (;;) burn(kMillisecond);
+  });
+  const auto under_way = [&](uint64_t cpu_ns) {
+    std::optional<pm_burst> seen;
+    for (int i = 0; i < 2000 && !seen; ++i) {
+      nap(kMillisecond);
+      for (const pm_burst& b : of(read(), child))
+        if (b.unfinished && b.cpu_ns > cpu_ns) seen = b;
+    }
+    return seen;
+  };
+  const auto before = under_way(20 * kMillisecond);
+  recorder_->sleep();
+  EXPECT_EQ(recorder_->read(kSecond).error().code, ErrorCode::kUnsupported);
+  for (int i = 0; i < 20; ++i) nap(kMillisecond);
+  const int64_t woken_ns = SystemClock().now_ns();
+  ASSERT_TRUE(recorder_->start());
+  const auto after = under_way(2 * kMillisecond);
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  ASSERT_TRUE(before && after);
+  EXPECT_GE(after->wake_ns, static_cast<uint64_t>(woken_ns));
+  EXPECT_LE(after->cpu_ns, after->end_ns - after->wake_ns);
+  EXPECT_GE(after->attained_ns + 4 * kMillisecond, before->attained_ns + before->cpu_ns) << "but for what its last tick has not counted yet";
+  EXPECT_EQ(after->waker, 0u);
+  const auto ended = wait_for(child, 1);
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].wake_ns, after->wake_ns);
+  EXPECT_GE(ended[0].cpu_ns, after->cpu_ns);
+  EXPECT_LE(ended[0].cpu_ns, ended[0].end_ns - ended[0].wake_ns);
+}
+
+TEST_F(BurstsTest, NothingIsRecordedAsleepAndNothingOldIsToldAfterwards) {
+  const auto life = [] {
+    for (int i = 0; i < 5; ++i) {
+      burn(kMillisecond);
+      nap(2 * kMillisecond);
+    }
+  };
+  const pid_t early = start(life);
+  finish(early);
+  EXPECT_GE(wait_for(early, 6).size(), 6u);
+  recorder_->sleep();
+  const pid_t meanwhile = start(life);
+  finish(meanwhile);
+  ASSERT_TRUE(recorder_->start());
+  const pid_t late = start(life);
+  finish(late);
+  EXPECT_GE(wait_for(late, 6).size(), 6u);
+  const BurstRecording recording = read();
+  EXPECT_TRUE(of(recording, early).empty());
+  EXPECT_TRUE(of(recording, meanwhile).empty());
+  EXPECT_GT(recording.complete_from_ns, 0);
+  for (const pm_burst& b : recording.bursts) EXPECT_GE(b.wake_ns, static_cast<uint64_t>(recording.complete_from_ns));
+  EXPECT_EQ(recording.lost, 0u);
 }
 
 TEST_F(BurstsTest, AFullRingForgetsTheOldestAndSaysSo) {
