@@ -252,15 +252,15 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
     return kEevdf;
   }
   if (wanted != window.active && guard_.quarantined(wanted, moment_ns)) {
-    window.held_back = fmt::format("{} is quarantined by the guard", arms()[static_cast<size_t>(wanted)].name);
+    window.held_back = fmt::format("{} is quarantined by the guard", arm_name(wanted));
     const std::optional<ArmId> next = controller_.literal() ? std::nullopt : second_best(window.decision, guard_, options_, moment_ns);
     if (!next) return window.active;
-    window.held_back += fmt::format("; {} is the best of the others", arms()[static_cast<size_t>(*next)].name);
+    window.held_back += fmt::format("; {} is the best of the others", arm_name(*next));
     wanted = *next;
   }
   if (wanted == window.active) return wanted;
   if (wanted < kChoosable && !options_.choosable[static_cast<size_t>(wanted)]) {
-    window.held_back = fmt::format("{} is not among the arms that may be chosen", arms()[static_cast<size_t>(wanted)].name);
+    window.held_back = fmt::format("{} is not among the arms that may be chosen", arm_name(wanted));
     return window.active;
   }
   if (std::string objection = swapper_.objection(wanted); !objection.empty()) {

@@ -42,7 +42,7 @@ std::optional<std::string> Guard::judge(ArmId active, int64_t since_ns, const Re
   const bool relapse = sentence.length_ns > 0 && now_ns - sentence.until_ns < kRelapseNs;
   sentence.length_ns = relapse ? std::min(2 * sentence.length_ns, kLongestQuarantineNs) : options_.quarantine_ns;
   sentence.until_ns = now_ns + sentence.length_ns;
-  return fmt::format("short jobs waited {:.0f} ms (p99) under {}, the limit is {:.0f} ms", last_p99_ns_ / 1e6, arms()[static_cast<size_t>(active)].name, limit / 1e6);
+  return fmt::format("short jobs waited {:.0f} ms (p99) under {}, the limit is {:.0f} ms", last_p99_ns_ / 1e6, arm_name(active), limit / 1e6);
 }
 
 }  // namespace pointsman

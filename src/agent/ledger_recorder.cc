@@ -14,8 +14,6 @@ namespace {
 // A disk that does not take them for this long costs the oldest ones, not memory without end.
 constexpr size_t kMostWaiting = 30;
 
-std::string name_of_arm(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
-
 std::string hash_of(const LedgerRun& piece) {
   Hash64 hash;
   for (const LedgerWindow& window : piece.windows) {
@@ -56,10 +54,10 @@ void LedgerRecorder::on_window(const WindowRecord& window) {
     while (piece_until_ns_ <= window.end_ns) piece_until_ns_ += options_.piece_ns;
   }
   const int64_t at_ns = window.end_ns - options_.start_ns;
-  piece_.windows.push_back({.end_ns = at_ns, .arm = name_of_arm(window.active), .idle = window.idle, .features = {window.features.begin(), window.features.end()}});
+  piece_.windows.push_back({.end_ns = at_ns, .arm = std::string(arm_name(window.active)), .idle = window.idle, .features = {window.features.begin(), window.features.end()}});
   LedgerDecision decision{.at_ns = at_ns,
-                          .arm = name_of_arm(window.decision.arm),
-                          .taken = name_of_arm(window.taken),
+                          .arm = std::string(arm_name(window.decision.arm)),
+                          .taken = std::string(arm_name(window.taken)),
                           .propensity = window.decision.propensity,
                           .why = window.decision.why,
                           .held_back = window.held_back};
@@ -72,8 +70,8 @@ void LedgerRecorder::on_window(const WindowRecord& window) {
   if (!window.outcome) return;
   const SwapTimes& times = window.outcome->times;
   piece_.swaps.push_back({.at_ns = at_ns,
-                          .from = name_of_arm(window.active),
-                          .to = name_of_arm(window.taken),
+                          .from = std::string(arm_name(window.active)),
+                          .to = std::string(arm_name(window.taken)),
                           .outcome = name_of(window.outcome->verdict),
                           .detail = window.outcome->why,
                           .call_ns = times.call_ns,

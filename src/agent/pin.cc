@@ -30,7 +30,7 @@ Result<Pin> read_pin(const std::string& path) {
 Result<Unit> write_pin(const std::string& path, const Pin& pin) {
   std::error_code ignored;  // write_file says what matters
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
-  return write_file(path, fmt::format("{}\n{}\n", pin.arm ? arms()[static_cast<size_t>(*pin.arm)].name : "-", pin.releases));
+  return write_file(path, fmt::format("{}\n{}\n", pin.arm ? arm_name(*pin.arm) : "-", pin.releases));
 }
 
 Pin PinFile::read() {

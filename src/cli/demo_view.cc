@@ -10,8 +10,6 @@ namespace pointsman {
 
 namespace {
 
-std::string arm_name(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
-
 int feature_index(std::string_view name) {
   const auto catalogue = feature_catalogue();
   for (size_t i = 0; i < catalogue.size(); ++i)
@@ -58,7 +56,7 @@ std::string train_static_of(const Dataset& matrix) {
   Dataset train;
   for (const Block& block : matrix.blocks)
     if (split_of(block.family, block.seed) == "train") train.blocks.push_back(block);
-  return std::string(arms()[static_cast<size_t>(best_static(train))].name);
+  return std::string(arm_name(best_static(train)));
 }
 
 double mean_phase_cost(const EpisodeResult& result) {
@@ -79,7 +77,7 @@ std::vector<report::Sight> sights_of(const Scenario& scenario, const EpisodeResu
     const WindowRow* last = nullptr;
     for (const WindowRow& w : result.windows) {
       if (w.end_ns <= from || w.end_ns > ends[phase]) continue;
-      ++under[arm_name(w.taken)];
+      ++under[std::string(arm_name(w.taken))];
       if (w.idle) continue;
       for (size_t i = 0; i < kFeatures; ++i) sum[i] += w.features[i];
       ++windows;

@@ -90,11 +90,6 @@ std::vector<Lesson> lessons(const Options& o) {
   return out;
 }
 
-RuleGrid grid_for(ModelKind kind) {
-  if (!is_policy(kind)) return {};
-  return {.deviations = {0, .5, 1, 2}, .margins = {0, .5, 1, 2, 4}};
-}
-
 LookupOptions lookup_of(const Options& o) {
   LookupOptions out;
   out.noise = o.noise;
@@ -216,14 +211,14 @@ Result<Unit> run(const Options& o) {
   view.data = fmt::format("{}; {} blocks and {} windows of train", data->name, train_set->dataset.blocks.size(), train_set->windows);
   view.command = fmt::format("pointsman evaluate{}{}{}", o.seconds != kShippedSeconds ? fmt::format(" --seconds {}", o.seconds) : "", o.quick ? " --quick" : "", o.live_cost == "queue" ? " --live-cost queue" : "");
   view.quick = o.quick;
-  view.train_static = arms()[static_cast<size_t>(fixed)].name;
+  view.train_static = arm_name(fixed);
   // Where trained models live while they are judged: controllers read theirs from files.
   const auto folder = TemporaryFolder::make("evaluate");
   if (!folder) return fail(folder.error());
   const SystemClock clock;
   std::vector<Contender> contenders;
   for (ArmId arm = 0; arm < kChoosable; ++arm) {
-    const std::string name(arms()[static_cast<size_t>(arm)].name);
+    const std::string name(arm_name(arm));
     contenders.push_back(contender(name, name, "static"));
   }
   contenders.push_back(contender("random", "random", "a fresh draw every second"));
@@ -248,7 +243,7 @@ Result<Unit> run(const Options& o) {
     auto model = train(train_set->dataset, lesson.options);
     if (!model) return fail(model.error().at(lesson.name));
     const HeldOut seen = predict_all(*model, validation->dataset, fixed);
-    model->rule = tune_rule(validation->dataset, seen, grid_for(model->kind));
+    model->rule = tune_rule(validation->dataset, seen, rule_grid(model->kind));
     validation_cost[lesson.name] = score(validation->dataset, seen, model->rule, {.resamples = 0}).agent;
     const std::string path = folder->path() + "/" + lesson.name + ".pmm";
     if (auto saved = save_model(path, *model, {}); !saved) {

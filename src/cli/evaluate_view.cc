@@ -14,8 +14,6 @@ namespace {
 using report::Column;
 using report::Quantity;
 
-std::string name_of_arm(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
-
 const Judgement* find(const JudgedSplit& split, const std::string& name) {
   for (const Judgement& j : split.contenders)
     if (j.name == name) return &j;
@@ -27,7 +25,7 @@ report::Table family_table(const EvaluationView& view, const EvaluationView::Spl
   columns.push_back({"oracle", "oracle", Quantity::kRatio});
   for (const std::string& name : view.featured)
     if (find(split.judged, name) != nullptr) columns.push_back({name, name, Quantity::kRatio});
-  report::Table table("Per family: geometric-mean slowdown as a ratio to " + name_of_arm(kDefaultArm) + " (below 1 is better); * the best but the oracle", columns);
+  report::Table table("Per family: geometric-mean slowdown as a ratio to " + std::string(arm_name(kDefaultArm)) + " (below 1 is better); * the best but the oracle", columns);
   table.mark_key = "best";
   if (split.judged.contenders.empty()) return table;
   const auto& rows = split.judged.contenders.front().families;
@@ -82,7 +80,7 @@ std::string ratio_chart(const EvaluationView& view, const EvaluationView::Split&
 
 report::Table phased_table(const EvaluationView::Split& split) {
   report::Table table("Phases that change: the same scenarios under each", {{"controller", "controller"},
-                                                                           {"vs_default", "against " + name_of_arm(kDefaultArm), Quantity::kRatio},
+                                                                           {"vs_default", "against " + std::string(arm_name(kDefaultArm)), Quantity::kRatio},
                                                                            {"vs_hindsight", "against each scenario's best static", Quantity::kRatio},
                                                                            {"adaptation_s", "median adaptation", Quantity::kSeconds},
                                                                            {"swaps_per_phase", "swaps a phase", Quantity::kRatio},
@@ -95,7 +93,7 @@ report::Table phased_table(const EvaluationView::Split& split) {
 report::Table split_table(const EvaluationView& view, const EvaluationView::Split& split) {
   const JudgedSplit& s = split.judged;
   report::Table table(fmt::format("{}: {} blocks; {}; ratios to eevdf: {} {:.3f}, {} (chosen on train) {:.3f}, {} (best in hindsight) {:.3f}, oracle {:.3f}", split.name, s.blocks, split.about,
-                                  name_of_arm(kDefaultArm), std::exp(s.default_arm), view.train_static, std::exp(s.train_static), name_of_arm(s.hindsight), std::exp(s.hindsight_cost), std::exp(s.oracle)),
+                                  arm_name(kDefaultArm), std::exp(s.default_arm), view.train_static, std::exp(s.train_static), arm_name(s.hindsight), std::exp(s.hindsight_cost), std::exp(s.oracle)),
                       {{"controller", "controller"},
                        {"ratio", "to eevdf", Quantity::kRatio},
                        {"vs_train_static", "gap closed vs train's static", Quantity::kRatio},
@@ -146,7 +144,7 @@ nlohmann::json evaluation_json(const EvaluationView& view) {
     nlohmann::json& s = out["splits"][split.name];
     const JudgedSplit& judged = split.judged;
     s["blocks"] = judged.blocks;
-    s["hindsight"] = name_of_arm(judged.hindsight);
+    s["hindsight"] = arm_name(judged.hindsight);
     s["ratio_to_eevdf"] = {{"default", std::exp(judged.default_arm)}, {"train_static", std::exp(judged.train_static)}, {"hindsight", std::exp(judged.hindsight_cost)}, {"oracle", std::exp(judged.oracle)}};
     for (const Judgement& j : judged.contenders) {
       nlohmann::json c{{"ratio", to_json(to_report(j.ratio))},

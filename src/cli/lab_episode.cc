@@ -31,8 +31,6 @@ Result<Scenario> scenario_of(const Options& options) {
   return scenario_of_family(options.family, static_cast<int64_t>(options.seconds * 1e9));
 }
 
-std::string_view name_of_arm(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
-
 // Each swap beside its replay without it.
 Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeRequest& request, const EpisodeResult& factual, std::string_view model) {
   const SystemClock clock;
@@ -49,7 +47,7 @@ Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeR
   size_t paid = 0, counted = 0;
   for (const Counterfactual& one : *all) {
     const WindowRow& w = factual.windows[one.window];
-    table.add({static_cast<double>(w.end_ns) / 1e9, std::string(name_of_arm(one.stayed)), std::string(name_of_arm(w.taken)), static_cast<double>(one.jobs), std::exp(one.with_swap),
+    table.add({static_cast<double>(w.end_ns) / 1e9, std::string(arm_name(one.stayed)), std::string(arm_name(w.taken)), static_cast<double>(one.jobs), std::exp(one.with_swap),
                std::exp(one.without), std::string(one.jobs == 0 ? "-" : one.paid() ? "yes" : "no"), std::string(one.same_past ? "yes" : "NO")});
     if (!one.distrust.empty() || one.jobs == 0) continue;
     ++counted;
@@ -112,8 +110,8 @@ Result<Unit> run(Options options) {
   if (!result->distrust.empty()) table.notes.push_back("NOT TO BE AVERAGED: " + result->distrust);
   if (options.windows && !options.json.emit().json)
     for (const WindowRow& w : result->windows)
-      fmt::print("{:7.3f} s  {:6} {}{}  {}{}{}\n", static_cast<double>(w.end_ns) / 1e9, arms()[static_cast<size_t>(w.active)].name, w.idle ? "idle " : "",
-                 w.taken != w.active ? fmt::format("-> {}", arms()[static_cast<size_t>(w.taken)].name) : "", w.why, w.held_back.empty() ? "" : " | " + w.held_back,
+      fmt::print("{:7.3f} s  {:6} {}{}  {}{}{}\n", static_cast<double>(w.end_ns) / 1e9, arm_name(w.active), w.idle ? "idle " : "",
+                 w.taken != w.active ? fmt::format("-> {}", arm_name(w.taken)) : "", w.why, w.held_back.empty() ? "" : " | " + w.held_back,
                  w.swap.empty() ? "" : " | " + w.swap);
   if (auto emitted = report::emit(table, options.json.emit()); !emitted || !options.counterfactuals) return emitted;
   auto swaps = counterfactual_table(*bench, request, *result, *model);

@@ -82,19 +82,19 @@ Result<std::vector<MatrixCell>> cells_of(const Options& options) {
   for (const std::string& name : options.arms) {
     if (name == "choosable" || name == "all") {
       const int n = name == "all" ? kBuiltInArms : kChoosable;
-      for (ArmId arm = 0; arm < n; ++arm) chosen.emplace_back(arms()[static_cast<size_t>(arm)].name);
+      for (ArmId arm = 0; arm < n; ++arm) chosen.emplace_back(arm_name(arm));
       continue;
     }
     if (name == "external") {
       const size_t before = chosen.size();
       for (ArmId arm = kBuiltInArms; arm < static_cast<ArmId>(arms().size()); ++arm)
-        if (find_file(*external_arm(arm), scheduler_folders())) chosen.emplace_back(arms()[static_cast<size_t>(arm)].name);
+        if (find_file(*external_arm(arm), scheduler_folders())) chosen.emplace_back(arm_name(arm));
       if (chosen.size() == before) return fail(ErrorCode::kNotFound, "--arms external: none of them is here (scripts/setup --schedulers builds those we know)");
       continue;
     }
     auto arm = find_arm(name);
     if (!arm) return fail(as_usage(arm.error()));
-    chosen.emplace_back(arms()[static_cast<size_t>(*arm)].name);
+    chosen.emplace_back(arm_name(*arm));
   }
   // From each of the arms to each other one.
   if (options.switch_at > 0) {

@@ -23,7 +23,7 @@ void add_pin(CommandLine& app, int& exit_code) {
       return;
     }
     if (options->arm.empty() && !options->release) {
-      fmt::print("{}\n", pin->arm ? fmt::format("pinned: {}", arms()[static_cast<size_t>(*pin->arm)].name) : "nothing is pinned");
+      fmt::print("{}\n", pin->arm ? fmt::format("pinned: {}", arm_name(*pin->arm)) : "nothing is pinned");
       return;
     }
     if (options->release) {

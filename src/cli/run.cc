@@ -55,8 +55,6 @@ void listen_to_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
 }
 
-std::string_view arm_name(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
-
 class Teller : public Recorder {
  public:
   Teller(int64_t start_ns, bool every_window, bool json, bool shadow) : start_ns_(start_ns), every_window_(every_window), json_(json), shadow_(shadow) {}

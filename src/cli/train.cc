@@ -74,12 +74,6 @@ std::string command_of(const Options& o) {
   return out + " --out " + o.out;
 }
 
-RuleGrid grid_for(ModelKind kind) {
-  if (!is_policy(kind)) return {};
-  // Of a policy the margin is a ratio of probabilities, and the deviation that of their logarithms.
-  return {.deviations = {0, .5, 1, 2}, .margins = {0, .5, 1, 2, 4}};
-}
-
 // The same with a server: what of it means something there.
 Result<Unit> settle_remote(Options& o) {
   if (!o.algorithm_given) o.algorithm = "policy";
@@ -124,7 +118,7 @@ Result<std::vector<CurvePoint>> family_curve(const Dataset& train_set, const Dat
     auto model = train(part, train_options);
     if (!model) return fail(model.error());
     const HeldOut seen = predict_all(*model, validation, best_static(part));
-    out.push_back({n, score(validation, seen, tune_rule(validation, seen, grid_for(model->kind))).vs_default});
+    out.push_back({n, score(validation, seen, tune_rule(validation, seen, rule_grid(model->kind))).vs_default});
   }
   return out;
 }
@@ -206,7 +200,7 @@ Result<Unit> run(Options options) {
 
   const ArmId fixed = best_static(train_set->dataset);
   const HeldOut seen = predict_all(*model, validation->dataset, fixed);
-  model->rule = tune_rule(validation->dataset, seen, grid_for(model->kind));
+  model->rule = tune_rule(validation->dataset, seen, rule_grid(model->kind));
 
   report::Table table(fmt::format("Scores by look-up; share of the way to the oracle (rule: {} deviations, margin {}, ewma {})", model->rule.deviations, model->rule.margin, model->rule.ewma),
                       {{"split", "split"}, {"blocks", "blocks", report::Quantity::kCount}, {"vs_default", "against hyb", report::Quantity::kRatio},
@@ -239,7 +233,7 @@ Result<Unit> run(Options options) {
     else
       table.notes.push_back(held_out.error().message);
   }
-  table.notes.push_back(fmt::format("{} windows of {} blocks; the static arm chosen on train is {}", train_set->windows, train_set->dataset.blocks.size(), arms()[static_cast<size_t>(fixed)].name));
+  table.notes.push_back(fmt::format("{} windows of {} blocks; the static arm chosen on train is {}", train_set->windows, train_set->dataset.blocks.size(), arm_name(fixed)));
   table.notes.push_back("A trained model carries over little to families that it has never seen; the test-families row says how little.");
 
   card.data = data->name;

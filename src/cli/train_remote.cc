@@ -15,18 +15,16 @@ namespace pointsman {
 
 namespace {
 
-std::string name_of_arm(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
-
 std::string offered_arms(const RemoteGround& ground) {
   std::string out;
   for (ArmId arm = 0; arm < kChoosable; ++arm)
-    if (ground.offered[static_cast<size_t>(arm)]) out += (out.empty() ? "" : ", ") + name_of_arm(arm);
+    if (ground.offered[static_cast<size_t>(arm)]) out += (out.empty() ? "" : ", ") + std::string(arm_name(arm));
   return out;
 }
 
 // The draws in five equal parts, in order: what exploring costs falls, what was learned shows.
 report::Table curve_table(const RemoteTrained& trained) {
-  report::Table table(fmt::format("what was drawn, against {} on the same work (ratio of slowdowns; below 1 is better)", name_of_arm(trained.ground.first)),
+  report::Table table(fmt::format("what was drawn, against {} on the same work (ratio of slowdowns; below 1 is better)", arm_name(trained.ground.first)),
                       {{"experiments", "experiments"}, {"draws", "draws", report::Quantity::kCount}, {"exploring", "uniform draws", report::Quantity::kRatio}, {"ratio", "ratio", report::Quantity::kRatio}});
   std::vector<const Trial*> drawn;
   for (const Trial& t : trained.trials)
@@ -57,7 +55,7 @@ std::vector<double> judged_costs(const RemoteTrained& trained) {
 report::Table judged_table(const RemoteTrained& trained) {
   report::Table table("judged on seeds that it never saw, without chance", {{"family", "family"}, {"seed", "seed"}, {"arm", "its arm"}, {"ratio", "ratio", report::Quantity::kRatio}});
   for (const Trial& t : trained.trials)
-    if (t.kind == Trial::Kind::kJudged && t.failure.empty()) table.add({t.family, std::to_string(t.seed), name_of_arm(t.arm), std::exp(t.cost)});
+    if (t.kind == Trial::Kind::kJudged && t.failure.empty()) table.add({t.family, std::to_string(t.seed), arm_name(t.arm), std::exp(t.cost)});
   if (const auto costs = judged_costs(trained); !costs.empty()) {
     const Interval mean = bootstrap_mean(costs);
     table.notes.push_back(fmt::format("geometric mean {:.3f} [{:.3f}, {:.3f}] over {} workloads", std::exp(mean.value), std::exp(mean.low), std::exp(mean.high), costs.size()));
@@ -78,7 +76,7 @@ ModelCard card_of(const RemoteTrainOptions& options, const RemoteTrained& traine
   card.training_seed = options.training.policy.seed;
   card.windows = static_cast<int>(trained.policy.windows());
   card.blocks = static_cast<int>(std::count_if(trained.trials.begin(), trained.trials.end(), [](const Trial& t) { return t.kind == Trial::Kind::kFirst && t.life > 0; }));
-  if (const auto costs = judged_costs(trained); !costs.empty()) card.scores.emplace_back(fmt::format("validation, ln ratio to {}", name_of_arm(trained.ground.first)), bootstrap_mean(costs));
+  if (const auto costs = judged_costs(trained); !costs.empty()) card.scores.emplace_back(fmt::format("validation, ln ratio to {}", arm_name(trained.ground.first)), bootstrap_mean(costs));
   card.limits = {fmt::format("A policy over {}, learned from the cost of what it took alone, a whole run under one arm for each decision.", offered_arms(trained.ground)),
                  "losses: ln ratio of each draw to the first arm on the same work, exploration included."};
   if (trained.interrupted) card.limits.emplace_back("The training was interrupted.");
@@ -101,7 +99,7 @@ Result<Unit> train_on_server(const RemoteTrainOptions& options) {
   line.total = ground->experiments;
   report::Progress progress(line, clock);
   auto trained = train_remotely(*client, options.training, *ground, [&](const Trial& t) {
-    progress.advance(1, fmt::format("{} seed {} {}: {}", t.family, t.seed, name_of_arm(t.arm), !t.failure.empty() ? "failed" : t.kind == Trial::Kind::kFirst ? "the first" : fmt::format("{:.3f}", std::exp(t.cost))));
+    progress.advance(1, fmt::format("{} seed {} {}: {}", t.family, t.seed, arm_name(t.arm), !t.failure.empty() ? "failed" : t.kind == Trial::Kind::kFirst ? "the first" : fmt::format("{:.3f}", std::exp(t.cost))));
   });
   progress.finish();
   if (!trained) return fail(trained.error());
@@ -117,7 +115,7 @@ Result<Unit> train_on_server(const RemoteTrainOptions& options) {
   nlohmann::json trials = nlohmann::json::array();
   for (const Trial& t : trained->trials) trials.push_back(to_json(t));
   const report::TextStyle style{.color = report::wants_color(STDOUT_FILENO)};
-  const nlohmann::json out = {{"server", options.server.url}, {"backend", ground->backend}, {"kernel", ground->kernel}, {"model", options.out}, {"first", name_of_arm(ground->first)},
+  const nlohmann::json out = {{"server", options.server.url}, {"backend", ground->backend}, {"kernel", ground->kernel}, {"model", options.out}, {"first", arm_name(ground->first)},
                               {"experiments", trials}, {"curve", curve.json()}, {"judged", judgement.json()}, {"interrupted", trained->interrupted}};
   if (auto emitted = report::emit(curve.text(style) + (judged_costs(*trained).empty() ? "" : "\n" + judgement.text(style)), out, options.json.emit()); !emitted) return emitted;
   if (trained->interrupted) return fail(ErrorCode::kInterrupted, "interrupted after {} experiments; {} holds what was learned until then", trained->trials.size(), options.out);

@@ -255,7 +255,7 @@ Result<RepeatResult> HostRig::run(const RepeatRequest& request, const std::atomi
                  {"process_costs", tracer_ ? costs_json(process_costs(rows)) : json()},
                  {"plan", (*done)->plan},
                  {"dispatch_lag_p99_s", static_cast<double>((*done)->dispatch_lag_p99_ns) / 1e9},
-                 {"swap", {{"from", attached.from ? arms()[static_cast<size_t>(*attached.from)].name : ""}, {"to", spec.arm}, {"verdict", name_of(attached.verdict)}}},
+                 {"swap", {{"from", attached.from ? arm_name(*attached.from) : ""}, {"to", spec.arm}, {"verdict", name_of(attached.verdict)}}},
                  {"kernel_says", attached.after.ops.empty() ? "eevdf" : attached.after.ops}};
   if (attached.times.call_ns >= 0) result["swap"]["call_s"] = static_cast<double>(attached.times.call_ns) / 1e9;
   if (is_program) result["program"] = (*done)->program;

@@ -19,8 +19,6 @@ namespace {
 constexpr int kLivesOfAFamily = 4;
 constexpr int kFailuresInARow = 3;
 
-std::string name_of_arm(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
-
 // What one experiment told.
 struct Seen {
   double slowdown = 0;
@@ -35,7 +33,7 @@ class Player {
 
   // Errors: what ends the training; an experiment that failed is none.
   Result<Seen> run(const std::string& family, uint64_t seed, ArmId arm) {
-    const json body = {{"workload", {{"name", family}, {"seconds", options_.seconds}}}, {"arm", name_of_arm(arm)}, {"seed", seed}};
+    const json body = {{"workload", {{"name", family}, {"seconds", options_.seconds}}}, {"arm", arm_name(arm)}, {"seed", seed}};
     // Undisturbed, so that whatever was begun has a number by which it can be cancelled.
     auto id = submit_experiment(client_.undisturbed(), body);
     if (!id) return fail(id.error());
@@ -61,7 +59,7 @@ class Player {
     out_.trials.push_back(trial);
     if (on_trial_) on_trial_(trial);
     failures_ = seen.failure.empty() ? 0 : failures_ + 1;
-    if (failures_ >= kFailuresInARow) return fail(ErrorCode::kIo, "{} experiments in a row failed, the last, {} seed {} under {}: {}", failures_, trial.family, trial.seed, name_of_arm(trial.arm), seen.failure);
+    if (failures_ >= kFailuresInARow) return fail(ErrorCode::kIo, "{} experiments in a row failed, the last, {} seed {} under {}: {}", failures_, trial.family, trial.seed, arm_name(trial.arm), seen.failure);
     return Unit{};
   }
   [[nodiscard]] int64_t abandoned() const { return abandoned_; }
@@ -239,7 +237,7 @@ Result<RemoteGround> survey(const Client& client, const RemoteTrainingOptions& o
 
 json to_json(const Trial& t) {
   static constexpr const char* kKinds[] = {"first", "drawn", "judged"};
-  json out = {{"number", t.number}, {"life", t.life}, {"family", t.family}, {"seed", t.seed}, {"arm", name_of_arm(t.arm)}, {"kind", kKinds[static_cast<int>(t.kind)]}, {"exploring", t.exploring},
+  json out = {{"number", t.number}, {"life", t.life}, {"family", t.family}, {"seed", t.seed}, {"arm", arm_name(t.arm)}, {"kind", kKinds[static_cast<int>(t.kind)]}, {"exploring", t.exploring},
               {"propensity", t.propensity}};
   if (t.failure.empty()) {
     out["slowdown"] = t.slowdown;

@@ -51,8 +51,6 @@ SwapTimes swap_times_from(const nlohmann::json& v) {
   return t;
 }
 
-std::string_view arm_name(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
-
 std::string describe(const Outcome& outcome) {
   return outcome.why.empty() ? name_of(outcome.verdict) : fmt::format("{}: {}", name_of(outcome.verdict), outcome.why);
 }

@@ -22,8 +22,6 @@ LedgerCosts ledger_costs_of(const Costs& c, int phase, const std::string& family
           .makespan_s = c.makespan_s};
 }
 
-std::string name_of_arm(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
-
 // The part of an outcome before ": ", and the rest.
 std::pair<std::string, std::string> divided(const std::string& outcome) {
   const size_t colon = outcome.find(": ");
@@ -69,8 +67,8 @@ LedgerRun ledger_run_of(const EpisodeRequest& request, const EpisodeResult& resu
   const auto phases = result.phase_costs();
   for (size_t i = 0; i < phases.size(); ++i) run.costs.push_back(ledger_costs_of(phases[i], static_cast<int>(i), request.scenario.phases[i].family));
   for (const WindowRow& w : result.windows) {
-    run.windows.push_back({.end_ns = w.end_ns, .arm = name_of_arm(w.active), .idle = w.idle, .features = {w.features.begin(), w.features.end()}});
-    LedgerDecision decision{.at_ns = w.end_ns, .arm = name_of_arm(w.wanted), .taken = name_of_arm(w.taken), .propensity = w.propensity, .why = w.why, .held_back = w.held_back};
+    run.windows.push_back({.end_ns = w.end_ns, .arm = std::string(arm_name(w.active)), .idle = w.idle, .features = {w.features.begin(), w.features.end()}});
+    LedgerDecision decision{.at_ns = w.end_ns, .arm = std::string(arm_name(w.wanted)), .taken = std::string(arm_name(w.taken)), .propensity = w.propensity, .why = w.why, .held_back = w.held_back};
     if (w.predicted) decision.predicted.assign(w.predicted->begin(), w.predicted->end());
     if (w.deviation) decision.deviation.assign(w.deviation->begin(), w.deviation->end());
     if (w.live_cost) decision.live_cost = *w.live_cost;
@@ -80,7 +78,7 @@ LedgerRun ledger_run_of(const EpisodeRequest& request, const EpisodeResult& resu
     if (w.swap.empty()) continue;
     auto [outcome, detail] = divided(w.swap);
     const SwapTimes& t = w.swap_times;
-    run.swaps.push_back({.at_ns = w.end_ns, .from = name_of_arm(w.active), .to = name_of_arm(w.taken), .outcome = outcome, .detail = detail,
+    run.swaps.push_back({.at_ns = w.end_ns, .from = std::string(arm_name(w.active)), .to = std::string(arm_name(w.taken)), .outcome = outcome, .detail = detail,
                          .call_ns = t.call_ns, .attach_ns = t.attach_ns, .detach_ns = t.detach_ns, .first_dispatch_ns = t.first_dispatch_ns,
                          .all_cpus_ns = t.all_cpus_ns, .longest_wait_ns = t.longest_wait_ns, .moved = t.moved});
   }

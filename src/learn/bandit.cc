@@ -53,7 +53,7 @@ class BanditController : public Controller {
     propensity_ = p[static_cast<size_t>(arm)];
     return {.arm = arm,
             .propensity = propensity_,
-            .why = fmt::format("{}: {} with probability {:.2f}", p_.name, arms()[static_cast<size_t>(arm)].name, propensity_),
+            .why = fmt::format("{}: {} with probability {:.2f}", p_.name, arm_name(arm), propensity_),
             .distribution = p};
   }
 

@@ -12,8 +12,6 @@ namespace {
 // A factor of seven: waves and bursts of one workload stay below it.
 constexpr double kChange = 2;
 
-std::string_view name_of(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
-
 // ln ratio -> how many percent lower.
 double percent_below(double log_ratio) { return 100 * (1 - std::exp(log_ratio)); }
 
@@ -24,11 +22,11 @@ constexpr int64_t kReplaysApartNs = 4'000'000'000;
 
 std::string explain(const Choice& choice) {
   const auto rival = static_cast<size_t>(choice.arm != kDefaultArm ? choice.arm : choice.best_rival);
-  if (choice.best_rival == kDefaultArm) return fmt::format("{}: no other arm is predicted better", name_of(kDefaultArm));
+  if (choice.best_rival == kDefaultArm) return fmt::format("{}: no other arm is predicted better", arm_name(kDefaultArm));
   const std::string predicted = fmt::format("predicted {:.0f} % below {} (+-{:.0f})", percent_below(choice.predicted[rival]),
-                                            name_of(kDefaultArm), 100 * choice.deviation[rival]);
-  if (choice.arm != kDefaultArm) return fmt::format("{}: {}", name_of(choice.arm), predicted);
-  return fmt::format("{}: {} is {}, too little to be sure", name_of(kDefaultArm), name_of(choice.best_rival), predicted);
+                                            arm_name(kDefaultArm), 100 * choice.deviation[rival]);
+  if (choice.arm != kDefaultArm) return fmt::format("{}: {}", arm_name(choice.arm), predicted);
+  return fmt::format("{}: {} is {}, too little to be sure", arm_name(kDefaultArm), arm_name(choice.best_rival), predicted);
 }
 
 }  // namespace

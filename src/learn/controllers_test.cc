@@ -39,7 +39,7 @@ TEST(Controllers, AnArmsNameIsThatStaticArm) {
     ASSERT_TRUE(c);
     EXPECT_EQ(c->name(), arm.name);
     EXPECT_TRUE(c->literal());
-    EXPECT_EQ(arms()[static_cast<size_t>(c->first_arm())].name, arm.name);
+    EXPECT_EQ(arm_name(c->first_arm()), arm.name);
     const Decision d = c->decide(at(kSecond));
     EXPECT_EQ(d.arm, c->first_arm());
     EXPECT_EQ(d.propensity, 1);

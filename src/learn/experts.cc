@@ -182,8 +182,8 @@ class Experts : public Controller {
     for (size_t e = 0; e < kExperts; ++e)
       if (opinions[e].awake)
         voices += fmt::format("{}{} {:.0f} %{}", voices.empty() ? "" : ", ", kNames[e], 100 * weights[e],
-                              e == kStay ? "" : fmt::format(" says {}", arms()[static_cast<size_t>(opinions[e].best())].name));
-    out.why = fmt::format("{}: {}", arms()[static_cast<size_t>(out.arm)].name, voices);
+                              e == kStay ? "" : fmt::format(" says {}", arm_name(opinions[e].best())));
+    out.why = fmt::format("{}: {}", arm_name(out.arm), voices);
     return out;
   }
 
@@ -195,7 +195,7 @@ class Experts : public Controller {
       // An arm that is on trial stays until its cost is known.
       if (!trial_) return;
       decision.arm = *trial_;
-      decision.why = fmt::format("{}: on trial until its cost is known", arms()[static_cast<size_t>(*trial_)].name);
+      decision.why = fmt::format("{}: on trial until its cost is known", arm_name(*trial_));
       return;
     }
     trial_.reset();
@@ -216,7 +216,7 @@ class Experts : public Controller {
     decision.distribution = p;
     if (arm == decision.arm) return;
     trial_ = decision.arm = arm;
-    decision.why = fmt::format("{}: tried, with probability {:.2f}", arms()[static_cast<size_t>(arm)].name, decision.propensity);
+    decision.why = fmt::format("{}: tried, with probability {:.2f}", arm_name(arm), decision.propensity);
     decision.predicted.reset();
     decision.deviation.reset();
   }

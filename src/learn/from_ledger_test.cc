@@ -34,7 +34,7 @@ LedgerRun run(const std::string& controller, double log_slowdown, uint64_t seed 
 
 std::vector<LedgerRun> block(uint64_t seed = 1) {
   std::vector<LedgerRun> runs;
-  for (ArmId arm = 0; arm < kChoosable; ++arm) runs.push_back(run(std::string(arms()[static_cast<size_t>(arm)].name), 1 + .1 * arm, seed));
+  for (ArmId arm = 0; arm < kChoosable; ++arm) runs.push_back(run(std::string(arm_name(arm)), 1 + .1 * arm, seed));
   return runs;
 }
 

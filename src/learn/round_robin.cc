@@ -17,7 +17,7 @@ class RoundRobin : public Controller {
     const auto turn = static_cast<ArmId>(windows_ / every_ % kChoosable);
     return {.arm = turn,
             .propensity = 1,
-            .why = fmt::format("turn of {}, window {} of {}", arms()[static_cast<size_t>(turn)].name, windows_ % every_ + 1, every_)};
+            .why = fmt::format("turn of {}, window {} of {}", arm_name(turn), windows_ % every_ + 1, every_)};
   }
 
  private:

@@ -29,7 +29,7 @@ std::string schedule_spec(const std::vector<ScheduleEntry>& entries) {
   std::string out = "schedule";
   for (const ScheduleEntry& entry : entries)
     out += fmt::format("{}{}{}={}", out == "schedule" ? ':' : ',', entry.at_ns, entry.at_ns == 0 ? "" : "ns",
-                       arms()[static_cast<size_t>(entry.arm)].name);
+                       arm_name(entry.arm));
   return out;
 }
 

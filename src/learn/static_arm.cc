@@ -10,7 +10,7 @@ class StaticArm : public Controller {
  public:
   enum class Bursts : uint8_t { kNo, kAsleep, kRecorded, kYes };
   StaticArm(ArmId arm, Bursts bursts) : arm_(arm), bursts_(bursts) {}
-  [[nodiscard]] std::string name() const override { return std::string(arms()[static_cast<size_t>(arm_)].name); }
+  [[nodiscard]] std::string name() const override { return std::string(arm_name(arm_)); }
   Decision decide(const Context&) override { return {.arm = arm_, .propensity = 1, .why = "static"}; }
   [[nodiscard]] ArmId first_arm() const override { return arm_; }
   [[nodiscard]] bool literal() const override { return true; }

@@ -147,6 +147,11 @@ LookupScore score(const Dataset& dataset, const HeldOut& held_out, const Rule& r
   return out;
 }
 
+RuleGrid rule_grid(ModelKind kind) {
+  if (!is_policy(kind)) return {};
+  return {.deviations = {0, .5, 1, 2}, .margins = {0, .5, 1, 2, 4}};
+}
+
 Rule tune_rule(const Dataset& dataset, const HeldOut& held_out, const RuleGrid& grid) {
   std::optional<Rule> best;
   double best_cost = 0, best_excess = 0;

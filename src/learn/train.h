@@ -79,6 +79,7 @@ struct RuleGrid {
   std::vector<double> deviations{1, 1.25, 1.5, 2}, margins{.05, .1}, ewmas{.7};
   double most_harm = .05;
 };
+RuleGrid rule_grid(ModelKind kind);  // that of its kind: of a policy the margin is a ratio of probabilities, and the deviation that of their logarithms
 Rule tune_rule(const Dataset& dataset, const HeldOut& held_out, const RuleGrid& grid);
 
 }  // namespace pointsman

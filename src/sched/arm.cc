@@ -83,4 +83,6 @@ Result<ArmId> arm_of_policy(int policy) {
   return fail(ErrorCode::kNotFound, "no arm has policy {}", policy);
 }
 
+std::string_view arm_name(ArmId arm) { return arms()[static_cast<size_t>(arm)].name; }
+
 }  // namespace pointsman

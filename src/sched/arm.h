@@ -38,5 +38,6 @@ inline constexpr ArmId kDefaultArm = 1;  // hyb
 // Errors: kNotFound, with the names that exist.
 Result<ArmId> find_arm(std::string_view name);
 Result<ArmId> arm_of_policy(int policy);
+std::string_view arm_name(ArmId arm);  // of one that is in the catalogue
 
 }  // namespace pointsman

@@ -170,7 +170,7 @@ TEST_F(ExternalHostTest, BetweenThePortfolioAndAnotherTheWayLeadsThroughEevdf) {
   const ArmId good = arm("good", "good"), other = arm("other", "other");
   for (const ArmId to : {ArmId{*find_arm("hyb")}, good, other, ArmId{*find_arm("las")}, good, kEevdf}) {
     const Outcome outcome = swapper.swap(to);
-    EXPECT_EQ(outcome.verdict, Verdict::kConfirmed) << arms()[static_cast<size_t>(to)].name << ": " << outcome.why;
+    EXPECT_EQ(outcome.verdict, Verdict::kConfirmed) << arm_name(to) << ": " << outcome.why;
     EXPECT_EQ(swapper.current(), to);
   }
   EXPECT_EQ(truth().phase, Phase::kDisabled);

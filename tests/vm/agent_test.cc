@@ -16,7 +16,7 @@ class AgentInGuest : public GuestTest {
     request.disturbances.push_back(*parsed);
     return run_episode(*snapshot_, request, {});
   }
-  static std::string name(ArmId arm) { return std::string(arms()[static_cast<size_t>(arm)].name); }
+  static std::string name(ArmId arm) { return std::string(arm_name(arm)); }
   // What must hold whatever happens beside the workload: the agent ticks, the jobs end, the disturbance was real and was all of it.
   static void expect_unharmed(const EpisodeResult& result) {
     // A crossing to eevdf waits for the kernel, under a fork bomb for a second and more: only the ticks that fall into one may be late.
@@ -44,7 +44,7 @@ TEST_F(AgentInGuest, ScheduledSwapsAreConfirmedAtTheirMoments) {
   for (const WindowRow& w : result->windows)
     if (!w.swap.empty()) {
       EXPECT_EQ(w.swap, "confirmed");
-      swaps.emplace_back(w.end_ns, arms()[static_cast<size_t>(w.taken)].name);
+      swaps.emplace_back(w.end_ns, arm_name(w.taken));
     }
   ASSERT_EQ(swaps.size(), 3u);
   EXPECT_EQ(swaps[0].second, "age");

@@ -58,7 +58,7 @@ Result<std::string> absence_of_bpfland() { return read_file(POINTSMAN_SCHEDULERS
 std::vector<std::pair<std::string, std::string>> swaps_of(const EpisodeResult& result) {
   std::vector<std::pair<std::string, std::string>> out;
   for (const WindowRow& w : result.windows) {
-    if (!w.swap.empty()) out.emplace_back(arms()[static_cast<size_t>(w.taken)].name, w.swap);
+    if (!w.swap.empty()) out.emplace_back(arm_name(w.taken), w.swap);
   }
   return out;
 }
