@@ -153,8 +153,9 @@ void Agent::close_window(int64_t moment_ns, const Reading& now, const std::optio
                   .features = window.features,
                   .busiest_cpu_ratio = busiest_cpu_ratio_};
   // In an idle window nobody listens: it is told at the next busy one.
-  if (look_back_from_ && !window.idle) {
-    look_back(*look_back_from_, now, context);
+  if (recording_since_ns_ && !window.idle) {
+    context.cost_window_ended = look_back_from_.has_value();
+    look_back(now, context);
     look_back_from_.reset();
   }
   hear_replay(context);
@@ -197,19 +198,20 @@ void Agent::record_if_wanted(const Context& context) {
   }
 }
 
-// What the cost window that has just ended cost, when one arm had all of it; and what its bursts would have cost under every arm is put in hand.
-void Agent::look_back(int64_t from_ns, const Reading& now, Context& context) {
+// What the cost window that has just ended cost, when one arm had all of it; and what recent bursts would have cost under every arm is put in hand.
+void Agent::look_back(const Reading& now, Context& context) {
   const auto replays_from = controller_.replays_from_ns(context);
-  if (!replays_from && !controller_.wants_live_cost()) return;
+  const bool wants_cost = look_back_from_ && controller_.wants_live_cost();
+  if (!replays_from && !wants_cost) return;
   auto bursts = sensor_.recent_bursts(options_.replay_ns);
   if (!bursts) {
     log_warning("no bursts: {}", bursts.error().message);
     return;
   }
   // The first window is the first arm's from its first tick on.
-  if (controller_.wants_live_cost() && swapped_ns_ <= from_ns + options_.tick_ns) {
+  if (wants_cost && swapped_ns_ <= *look_back_from_ + options_.tick_ns) {
     const std::vector<RecordedBurst> recorded = recorded_bursts(*bursts, now.moment_ns - options_.replay_ns);
-    if (const auto cost = live_cost(recorded, from_ns, now.moment_ns)) context.live_cost = cost->log_turnaround;
+    if (const auto cost = live_cost(recorded, *look_back_from_, now.moment_ns)) context.live_cost = cost->log_turnaround;
   }
   if (!replays_from) return;
   std::vector<RecordedBurst> steady = recorded_bursts(*bursts, std::max(now.moment_ns - options_.replay_ns, started_ns_ + *replays_from));

@@ -85,7 +85,7 @@ class Agent {
 
  private:
   void close_window(int64_t moment_ns, const Reading& now, const std::optional<std::string>& sentence);
-  void look_back(int64_t from_ns, const Reading& now, Context& context);
+  void look_back(const Reading& now, Context& context);
   void hear_replay(Context& context);
   void record_if_wanted(const Context& context);
   ArmId choose(WindowRecord& window, const std::optional<std::string>& sentence, int64_t moment_ns);

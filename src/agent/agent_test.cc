@@ -68,7 +68,7 @@ class ScriptedController : public Controller {
   [[nodiscard]] bool literal() const override { return is_literal; }
   [[nodiscard]] bool wants_bursts() const override { return curious; }
   [[nodiscard]] bool wants_recording(const Context& context) const override { return curious && (!curious_under || context.active == *curious_under); }
-  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context&) const override { return replays_from; }
+  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context& context) const override { return context.cost_window_ended ? replays_from : std::nullopt; }
   ArmId wanted = kEevdf;
   std::optional<int64_t> replays_from = 0;
   bool is_literal = false, curious = false;

@@ -15,7 +15,7 @@ constexpr double kChange = 2;
 // ln ratio -> how many percent lower.
 double percent_below(double log_ratio) { return 100 * (1 - std::exp(log_ratio)); }
 
-constexpr int64_t kReplayNs = 1'000'000'000, kLeastReplayNs = 400'000'000;
+constexpr int64_t kReplayNs = 1'000'000'000, kLeastReplayNs = 450'000'000;
 // What is steady for long is replayed a few times at once, then seldom.
 constexpr int kReplaysAtOnce = 2;
 constexpr int64_t kReplaysApartNs = 4'000'000'000;
@@ -33,14 +33,14 @@ std::string explain(const Choice& choice) {
 
 void Classifier::forget() {
   running_ = {};
-  replayed_.reset();
-  replays_ = 0;
+  heard_ = {};
 }
 
 // Whether a replay will be due `ahead_ns` from now.
 bool Classifier::replay_due(const Context& context, int64_t ahead_ns) const {
-  if (!(options_.replay > 0) || context.active != kDefaultArm) return false;
-  return replays_ < kReplaysAtOnce || context.since_start_ns + ahead_ns - replayed_to_ns_ >= kReplaysApartNs;
+  if (!(options_.replay > 0) || context.active >= kChoosable) return false;
+  const Heard& heard = heard_[static_cast<size_t>(context.active)];
+  return heard.replays == 0 || context.since_start_ns + ahead_ns - heard.to_ns >= (heard.replays < kReplaysAtOnce ? kLeastReplayNs : kReplaysApartNs);
 }
 
 bool Classifier::wants_recording(const Context& context) const { return replay_due(context, kReplayNs); }
@@ -54,30 +54,49 @@ std::optional<int64_t> Classifier::replays_from_ns(const Context& context) const
 }
 
 void Classifier::hear_replay(const Context& context) {
-  if (!context.replayed || !(options_.replay > 0) || context.active != kDefaultArm || context.replayed_to_ns <= steady_since_ns_) return;
+  if (!context.replayed || !(options_.replay > 0) || context.active >= kChoosable) return;
+  if (context.replayed_to_ns <= std::max(steady_since_ns_, context.since_start_ns - context.since_swap_ns)) return;
   if (!std::all_of(context.replayed->begin(), context.replayed->end(), [](double v) { return std::isfinite(v); })) return;
-  ++replays_;
-  replayed_to_ns_ = context.replayed_to_ns;
-  if (!replayed_) {
-    replayed_ = *context.replayed;
-    return;
+  const auto under = static_cast<size_t>(context.active);
+  Heard& heard = heard_[under];
+  heard.to_ns = context.replayed_to_ns;
+  const bool first = heard.replays++ == 0;
+  for (size_t a = 0; a < kChoosable; ++a) {
+    const double gain = (*context.replayed)[a] - (*context.replayed)[under];
+    heard.gain[a] = first ? gain : (heard.gain[a] + gain) / 2;
   }
-  for (size_t a = 0; a < kChoosable; ++a) (*replayed_)[a] = ((*replayed_)[a] + (*context.replayed)[a]) / 2;
 }
 
-// The networks' predictions, moved and spread so that their mean and deviation are those of model and replay together.
+// The networks' predictions, moved and spread so that their mean and deviation are those of model and replays together.
 Prediction Classifier::heard() const {
-  if (!replayed_) return running_;
+  if (std::all_of(heard_.begin(), heard_.end(), [](const Heard& h) { return h.replays == 0; })) return running_;
   const Choice model = choose(running_, {.deviations = 0, .margin = 0});
-  const double replay_precision = 1 / (options_.replay * options_.replay);
+  ArmCosts mean = model.predicted, precision{};
+  for (size_t a = 0; a < kChoosable; ++a) precision[a] = 1 / (model.deviation[a] * model.deviation[a] + options_.model_floor * options_.model_floor);
+  mean[kDefaultArm] = 0;
+  const auto learn = [&](size_t arm, double said) {
+    const double more = 1 / (options_.replay * options_.replay);
+    mean[arm] = (mean[arm] * precision[arm] + said * more) / (precision[arm] + more);
+    precision[arm] += more;
+  };
+  const Heard& home = heard_[kDefaultArm];
+  for (size_t a = 0; a < kChoosable && home.replays > 0; ++a)
+    if (a != kDefaultArm) learn(a, home.gain[a]);
+  // Under another arm a server that is late serves its queue in one burst, so its many requests look like one job: what a replay makes of that can be wrong by any
+  // factor, in favour of the arm that made it late. So of what ran under that arm only what speaks against it counts.
+  for (size_t under = 0; under < kChoosable; ++under) {
+    const Heard& away = heard_[under];
+    if (under == kDefaultArm || away.replays == 0) continue;
+    if (const double said = -away.gain[kDefaultArm]; said > mean[under]) learn(under, said);
+    for (size_t a = 0; a < kChoosable; ++a)
+      if (const double said = mean[under] + away.gain[a]; a != kDefaultArm && a != under && said < mean[a]) learn(a, said);
+  }
   Prediction out = running_;
   for (size_t a = 0; a < kChoosable; ++a) {
-    const double d = model.deviation[a], precision = 1 / (d * d + options_.model_floor * options_.model_floor);
-    const double mean = a == kDefaultArm ? 0 : (model.predicted[a] * precision + (*replayed_)[a] * replay_precision) / (precision + replay_precision);
-    const double spread = d > 0 ? std::sqrt(1 / (precision + replay_precision)) / d : 0;
+    const double spread = model.deviation[a] > 0 ? std::sqrt(1 / precision[a]) / model.deviation[a] : 0;
     for (size_t k = 0; k < static_cast<size_t>(out.nets); ++k) {
       const double gain = static_cast<double>(running_.regret[k][a]) - static_cast<double>(running_.regret[k][kDefaultArm]);
-      out.regret[k][a] = static_cast<float>(mean + (gain - model.predicted[a]) * spread);
+      out.regret[k][a] = static_cast<float>(mean[a] + (gain - model.predicted[a]) * spread);
     }
   }
   return out;
@@ -105,7 +124,7 @@ Decision Classifier::decide(const Context& context) {
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
   const Prediction both = heard();
   Rule rule = model_.rule;
-  if (replayed_) rule.deviations = std::min(rule.deviations, options_.replay_deviations);
+  if (std::any_of(heard_.begin(), heard_.end(), [](const Heard& h) { return h.replays > 0; })) rule.deviations = std::min(rule.deviations, options_.replay_deviations);
   Prediction allowed = both;
   for (size_t arm = 0; arm < kChoosable; ++arm) {
     if (options_.allowed[arm]) continue;

@@ -1,6 +1,5 @@
 // Classifier: the learned policy. Predicts the regret of every arm from each busy window and takes the least, but leaves the default arm
-// only by the model's rule. Where it may, it asks the replay of what ran under the default arm as well, which knows workloads that no model
-// has seen.
+// only by the model's rule. Where it may, it asks the replay of what has just run as well, which knows workloads that no model has seen.
 #pragma once
 
 #include <array>
@@ -30,11 +29,10 @@ class Classifier : public Controller {
   // Idle windows, and features that are no numbers, keep the active arm; an idle window also ends the memory: what comes after it is a new thing.
   Decision decide(const Context& context) override;
   [[nodiscard]] bool wants_bursts() const override { return options_.replay > 0; }
-  // While something is steady under the default arm and has not been replayed lately.
+  // While what is steady has not been replayed lately.
   [[nodiscard]] bool wants_recording(const Context& context) const override;
   [[nodiscard]] bool wants_live_cost() const override { return false; }
-  // Only what ran under the default arm, since the last change, and no longer ago than a second. Under another arm a server that is late serves its queue in one
-  // burst, so its many requests look like one job: what a replay makes of that can be wrong by any factor, in favour of the arm that made it late.
+  // What ran under the active arm since the last change, and no longer ago than a second.
   [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context& context) const override;
 
  private:
@@ -43,13 +41,19 @@ class Classifier : public Controller {
   [[nodiscard]] Prediction heard() const;
   [[nodiscard]] bool replay_due(const Context& context, int64_t ahead_ns) const;
 
+  // What replays said of what is steady and ran under one arm, ln ratios to that arm: the mean of the first and what came after by halves.
+  struct Heard {
+    ArmCosts gain{};
+    int replays = 0;
+    int64_t to_ns = 0;  // the end of the last recording, since the start
+  };
+
   Model model_;
   Options options_;
   Prediction running_;
   std::optional<FeatureVector> last_;
-  std::optional<std::array<double, kChoosable>> replayed_;
-  int64_t steady_since_ns_ = 0, replayed_to_ns_ = 0;
-  int replays_ = 0;  // heard of what is steady
+  std::array<Heard, kChoosable> heard_{};  // by the arm that was active
+  int64_t steady_since_ns_ = 0;
 };
 
 }  // namespace pointsman

@@ -18,6 +18,7 @@ struct Context {
   int64_t since_swap_ns = 0;   // how long the active arm has been active
   ArmId active = kDefaultArm;
   bool idle = false;  // nothing to decide in this window
+  bool cost_window_ended = false;  // since the last busy window
   std::optional<int64_t> recording_since_ns{};  // bursts are recorded since that moment, since the start; nullopt: they are not
   FeatureVector features{};
   double busiest_cpu_ratio = 0;  // 0..1, for the scx_loader rule
@@ -64,8 +65,8 @@ class Controller {
   // Whether bursts are to be recorded from now on, which costs a little at every switch. Asked after each decision.
   [[nodiscard]] virtual bool wants_recording(const Context& /*context*/) const { return wants_bursts(); }
   [[nodiscard]] virtual bool wants_live_cost() const { return wants_bursts(); }
-  // Of bursts before this moment (since the start) it wants no replay; nullopt: none at all in this context.
-  [[nodiscard]] virtual std::optional<int64_t> replays_from_ns(const Context& /*context*/) const { return 0; }
+  // Of bursts before this moment (since the start) it wants no replay; nullopt: none at all in this context. Asked before each decision of a busy window.
+  [[nodiscard]] virtual std::optional<int64_t> replays_from_ns(const Context& context) const { return context.cost_window_ended ? std::optional<int64_t>(0) : std::nullopt; }
   // The next moment (since the start) at which it wants to be asked although no window ends then; nullopt: windows will do. A schedule's
   // changes lie off their grid.
   [[nodiscard]] virtual std::optional<int64_t> next_moment_ns(int64_t /*since_start_ns*/) const { return std::nullopt; }

@@ -18,7 +18,9 @@ class StaticArm : public Controller {
   // Awake at the start: that is what makes the recorder ready.
   [[nodiscard]] bool wants_recording(const Context& context) const override { return bursts_ != Bursts::kAsleep || context.since_start_ns == 0; }
   [[nodiscard]] bool wants_live_cost() const override { return bursts_ == Bursts::kYes; }
-  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context&) const override { return bursts_ == Bursts::kYes ? std::optional<int64_t>(0) : std::nullopt; }
+  [[nodiscard]] std::optional<int64_t> replays_from_ns(const Context& context) const override {
+    return bursts_ == Bursts::kYes ? Controller::replays_from_ns(context) : std::nullopt;
+  }
 
  private:
   ArmId arm_;
