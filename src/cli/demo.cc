@@ -95,7 +95,7 @@ std::vector<Job> jobs_of(const Options& options, const Stage& stage) {
         request.guard = guard;
         jobs.push_back({{s, seed, label}, std::move(request)});
       };
-      add("agent", with_model(agent_controller(), kGuestModelPath), true);
+      add("agent", with_model("agent", kGuestModelPath), true);
       for (size_t arm = 0; arm < kChoosable; ++arm) add(std::string(arms()[arm].name), std::string(arms()[arm].name), false);
       add("oracle", schedule_spec(stage.oracles[s]), false);
       if (held_out) continue;  // the two baselines that do not enter the gap are shown on the known families
@@ -262,7 +262,7 @@ Result<Unit> run(const Options& options) {
   if (data.empty()) return fail(ErrorCode::kNotFound, "no data/matrix.pmm, which the oracle needs: name a matrix file with --data, or make one with pointsman lab matrix --write");
   auto matrix = read_matrix(data);
   if (!matrix) return fail(matrix.error());
-  auto model = load_model_bytes(options.model, agent_controller());
+  auto model = load_model_bytes(options.model, "agent");
   if (!model) return fail(model.error());
   auto stage = prepare(options, *matrix);
   if (!stage) return fail(stage.error());
@@ -300,7 +300,7 @@ Result<Unit> run(const Options& options) {
     c.summary = summary;
     return c;
   };
-  out.controllers.push_back(info("agent", "learned", "the classifier with its guard: predicts every arm's cost from a quarter second of features"));
+  out.controllers.push_back(info("agent", "learned", "predicts every arm's cost from a quarter second of features, asks replays of what has just run where it is not sure, and has a guard"));
   for (size_t arm = 0; arm < kChoosable; ++arm) out.controllers.push_back(info(std::string(arms()[arm].name), "static", std::string(arms()[arm].summary)));
   out.controllers.push_back(info("random", "random", "a fresh draw among the choosable arms every second"));
   out.controllers.push_back(info("scx_loader", "rule", "the rule that ships today: any CPU over 90 % for 5 s, then dl; all below for 30 s, then eevdf"));

@@ -62,10 +62,8 @@ void add_row(report::Table& table, const std::string& split, const ControllerRes
 
 Result<Unit> evaluate_live(const LiveEvaluation& o) {
   if (o.controllers.size() > kMostLive) return fail(ErrorCode::kInvalidArgument, "--live takes {} controllers at most, {} were named", kMostLive, o.controllers.size());
-  std::vector<std::string> named;
-  for (const std::string& text : o.controllers) named.push_back(spelled_out(text));
   std::string model;
-  for (const std::string& text : named) {
+  for (const std::string& text : o.controllers) {
     if (text.find("model=") != std::string::npos) return fail(ErrorCode::kInvalidArgument, "--live {}: name the model with --model, it has to come along into the guest", text);
     if (is_learned(text)) {
       auto bytes = load_model_bytes(o.model, text);
@@ -90,7 +88,7 @@ Result<Unit> evaluate_live(const LiveEvaluation& o) {
     if (std::none_of(contenders.begin(), contenders.end(), [&](const auto& c) { return c.first == label; })) contenders.emplace_back(label, spec);
   };
   for (const std::string& twin : {std::string("eevdf"), std::string(arms()[kDefaultArm].name), train_static}) add(twin, twin);
-  for (size_t i = 0; i < named.size(); ++i) add(o.controllers[i], with_model(named[i], kGuestModelPath));
+  for (const std::string& text : o.controllers) add(text, with_model(text, kGuestModelPath));
   add("oracle", "");
   std::vector<Episode> jobs;
   for (const auto& [label, spec] : contenders) {

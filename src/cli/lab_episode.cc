@@ -59,7 +59,6 @@ Result<report::Table> counterfactual_table(const LabBench& bench, const EpisodeR
 
 Result<Unit> run(Options options) {
   if (auto registered = options.lab.register_arms(); !registered) return registered;
-  options.controller = spelled_out(options.controller);
   auto scenario = scenario_of(options);
   if (!scenario) return fail(scenario.error());
   EpisodeRequest request{.scenario = *scenario, .seed = options.seed, .draw = options.draw, .cpus = options.lab.cpus, .controller = options.controller, .guard = options.guard || is_learned(options.controller)};

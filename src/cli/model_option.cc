@@ -9,12 +9,9 @@
 
 namespace pointsman {
 
-std::string agent_controller() { return "classifier"; }
-std::string spelled_out(const std::string& controller) { return controller == "agent" ? agent_controller() : controller; }
-
 bool is_learned(const std::string& controller) {
   const std::string name = controller.substr(0, controller.find(':'));
-  constexpr std::array kLearned{"classifier", "policy", "experts", "thompson", "lin_thompson", "lin_ucb", "square_cb"};
+  constexpr std::array kLearned{"agent", "classifier", "policy", "experts", "thompson", "lin_thompson", "lin_ucb", "square_cb"};
   return std::find(kLearned.begin(), kLearned.end(), name) != kLearned.end();
 }
 

@@ -1,4 +1,4 @@
-// Which controller the agent is, which are trained, and where their model is found.
+// Which controllers are trained, and where their model is found.
 #pragma once
 
 #include <string>
@@ -6,11 +6,6 @@
 #include "base/result.h"
 
 namespace pointsman {
-
-// The agent, as it decides unless told otherwise: the model with its own rule (docs/learning.md).
-std::string agent_controller();
-// "agent" is that; anything else is itself.
-std::string spelled_out(const std::string& controller);
 
 bool is_learned(const std::string& controller);
 // CONTROLLER with model=PATH among its options; as it is when it needs none or names one itself.

@@ -150,7 +150,7 @@ Result<std::string> controller_text_of(const Config& config, const Options& opti
   std::string names;
   for (size_t arm = 0; arm < kChoosable; ++arm)
     if (config.agent.choosable[arm]) names += fmt::format("{}{}", names.empty() ? "" : "+", arms()[arm].name);
-  std::string text = spelled_out(config.controller);
+  std::string text = config.controller;
   const auto add = [&](const std::string& option) { text += (text.find(':') == std::string::npos ? ":" : ",") + option; };
   if (!is_learned(text)) return text;
   if (text.find("model=") == std::string::npos) {
@@ -166,7 +166,7 @@ Result<std::string> controller_text_of(const Config& config, const Options& opti
   }
   // The rest of them are held back by the agent when they want another arm.
   const std::string kind = text.substr(0, text.find(':'));
-  if (config.restricts_arms && (kind == "classifier" || kind == "experts") && text.find("arms=") == std::string::npos) add("arms=" + names);
+  if (config.restricts_arms && (kind == "agent" || kind == "classifier" || kind == "experts") && text.find("arms=") == std::string::npos) add("arms=" + names);
   return text;
 }
 

@@ -10,7 +10,7 @@
 namespace pointsman {
 
 using Maker = Result<std::unique_ptr<Controller>>(const ControllerSpec&);
-Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_loader_rule, make_classifier, make_policy, make_what_if,
+Maker make_static_arm, make_schedule, make_random, make_round_robin, make_scx_loader_rule, make_agent, make_classifier, make_policy, make_what_if,
     make_experts, make_thompson, make_lin_thompson, make_lin_ucb, make_square_cb, make_exp3s, make_d_ucb, make_ucb1, make_epsilon_greedy;
 
 namespace {
@@ -22,6 +22,8 @@ constexpr std::array kControllers{
     ControllerKind{"round_robin", "every=WINDOWS", "the choosable arms in turn, 4 windows each", make_round_robin},
     ControllerKind{"scx_loader", "arm=NAME,scale=X",
                    "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf", make_scx_loader_rule},
+    ControllerKind{"agent", "model=FILE,arms=A+B and what classifier has", "what ships: the learned model, with a word for replays of what has just run, hyb unless both are sure",
+                   make_agent},
     ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X,change=X,replay=X,arms=A+B",
                    "the learned model: least predicted cost, hyb unless it is sure", make_classifier},
     ControllerKind{"policy", "model=FILE,explore=none|sqrt|RATE|ucb1,temperature=X,every=WINDOWS,seed=N",
