@@ -1,4 +1,6 @@
 // pointsman lab episode: one scenario under one controller, told window by window.
+#include <unistd.h>
+
 #include <cmath>
 
 #include "cli/lab_options.h"
@@ -112,10 +114,11 @@ Result<Unit> run(Options options) {
       fmt::print("{:7.3f} s  {:6} {}{}  {}{}{}\n", static_cast<double>(w.end_ns) / 1e9, arm_name(w.active), w.idle ? "idle " : "",
                  w.taken != w.active ? fmt::format("-> {}", arm_name(w.taken)) : "", w.why, w.held_back.empty() ? "" : " | " + w.held_back,
                  w.swap.empty() ? "" : " | " + w.swap);
-  if (auto emitted = report::emit(table, options.json.emit()); !emitted || !options.counterfactuals) return emitted;
+  if (!options.counterfactuals) return report::emit(table, options.json.emit());
   auto swaps = counterfactual_table(*bench, request, *result, *model);
   if (!swaps) return fail(swaps.error());
-  return report::emit(*swaps, options.json.emit());
+  const report::TextStyle style{.color = report::wants_color(STDOUT_FILENO)};
+  return report::emit(table.text(style) + "\n" + swaps->text(style), {{"phases", table.json()}, {"swaps", swaps->json()}}, options.json.emit());
 }
 
 }  // namespace
