@@ -43,5 +43,28 @@ TEST(Overruled, says_what_was_wanted) {
   EXPECT_TRUE(overruled.literal());
 }
 
+// What the inner one records and replays is part of the past that both runs share.
+TEST(Overruled, asks_for_what_the_inner_one_asks_for) {
+  Context ended = at(5 * kSecond);
+  ended.cost_window_ended = true;
+  for (const char* bursts : {"no", "asleep", "recorded", "yes"}) {
+    auto inner = make_controller(std::string("static:arm=hyb,bursts=") + bursts), twin = make_controller(std::string("static:arm=hyb,bursts=") + bursts);
+    ASSERT_TRUE(inner && twin);
+    const Overruled overruled(std::move(*inner), {.from_ns = 0, .until_ns = 1, .arm = kEevdf});
+    EXPECT_EQ(overruled.wants_bursts(), (*twin)->wants_bursts()) << bursts;
+    EXPECT_EQ(overruled.wants_live_cost(), (*twin)->wants_live_cost()) << bursts;
+    for (const Context& context : {at(0), at(5 * kSecond), ended}) {
+      EXPECT_EQ(overruled.wants_recording(context), (*twin)->wants_recording(context)) << bursts;
+      EXPECT_EQ(overruled.replays_from_ns(context), (*twin)->replays_from_ns(context)) << bursts;
+    }
+  }
+  const auto mode = [](const char* spec) { return std::move(*make_controller(spec)); };
+  EXPECT_FALSE(mode("static:arm=hyb,bursts=asleep")->wants_recording(ended));
+  EXPECT_TRUE(mode("static:arm=hyb,bursts=recorded")->wants_recording(ended));
+  EXPECT_EQ(mode("static:arm=hyb,bursts=recorded")->replays_from_ns(ended), std::nullopt);
+  EXPECT_EQ(mode("static:arm=hyb,bursts=yes")->replays_from_ns(ended), 0);
+  EXPECT_EQ(make_controller("static:arm=hyb,bursts=maybe").error().message, "controller 'static': bursts=maybe is none of no, asleep, recorded, yes");
+}
+
 }  // namespace
 }  // namespace pointsman
