@@ -6,6 +6,7 @@ namespace pointsman {
 
 void add_arms(CommandLine& app, int& exit_code);
 void add_completion(CommandLine& app, int& exit_code);
+void add_convert(CommandLine& app, int& exit_code);
 void add_demo(CommandLine& app, int& exit_code);
 void add_doctor(CommandLine& app, int& exit_code);
 void add_evaluate(CommandLine& app, int& exit_code);
@@ -39,6 +40,7 @@ constexpr std::array kVerbs = {
     Verb{"run", "The agent on this machine", add_run},
     Verb{"pin", "Hold an arm, or release it", add_pin},
     Verb{"train", "Train the agent's model from a matrix", add_train},
+    Verb{"convert", "A model as ONNX, and back", add_convert},
     Verb{"evaluate", "Judge every controller on every split", add_evaluate},
     Verb{"explain", "One decision of a ledger, in words", add_explain},
     Verb{"doctor", "Explain what this machine has and lacks, point by point", add_doctor},

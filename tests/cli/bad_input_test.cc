@@ -115,7 +115,24 @@ TEST_F(BadInput, Models) {
     expect(with("other.pmm"), 77, "other.pmm: model version 9, this build reads versions 1 to 2");
     expect(with("text.pmm"), 2, "text.pmm: not a model file");
   }
+  expect({"convert", "none.pmm", "out.onnx"}, 1, "open none.pmm: No such file or directory");
+  expect({"convert", "text.pmm", "out.onnx"}, 2, "text.pmm: not a model file");
+  expect({"convert", "short.pmm", "other.pmm"}, 2, "short.pmm and other.pmm are of one form: there is nothing to convert");
+  expect({"convert", "short.pmm", "out.json"}, 2, "out.json: its name must end with .pmm (a model of pointsman's) or .onnx");
+  expect({"convert", "short.pmm"}, 2, "to is required (--help tells what is allowed)");
   EXPECT_THAT(folder_.names(), ElementsAre("other.pmm", "short.pmm", "text.pmm"));
+  write("text.onnx", "no graph at all");
+  expect({"convert", "text.onnx", "out.pmm"}, 1, "text.onnx: damaged ONNX file: ...");
+}
+
+// There and back, every bit of it.
+TEST_F(BadInput, AGoodModelIsConvertedAndComesBack) {
+  const std::string shipped = std::string(POINTSMAN_SOURCE_DIR) + "/models/default.pmm", there = folder_.path() + "/it.onnx", back = folder_.path() + "/back.pmm";
+  ASSERT_EQ(run_binary({"convert", shipped, there}).exit_code, 0);
+  ASSERT_EQ(run_binary({"convert", there, back}).exit_code, 0);
+  ASSERT_EQ(run_binary({"convert", back, folder_.path() + "/again.onnx"}).exit_code, 0);
+  EXPECT_EQ(*read_file(folder_.path() + "/again.onnx"), *read_file(there));
+  EXPECT_THAT(*read_file(back + ".json"), HasSubstr("converted from"));
 }
 
 TEST_F(BadInput, Configurations) {
