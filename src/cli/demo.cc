@@ -300,7 +300,7 @@ Result<Unit> run(const Options& options) {
     c.summary = summary;
     return c;
   };
-  out.controllers.push_back(info("agent", "learned", "predicts every arm's cost from a quarter second of features, asks replays of what has just run where it is not sure, and has a guard"));
+  out.controllers.push_back(info("agent", "learned", "the classifier with its guard: predicts every arm's cost from a quarter second of features"));
   for (size_t arm = 0; arm < kChoosable; ++arm) out.controllers.push_back(info(std::string(arms()[arm].name), "static", std::string(arms()[arm].summary)));
   out.controllers.push_back(info("random", "random", "a fresh draw among the choosable arms every second"));
   out.controllers.push_back(info("scx_loader", "rule", "the rule that ships today: any CPU over 90 % for 5 s, then dl; all below for 30 s, then eevdf"));

@@ -229,7 +229,7 @@ Result<Unit> run(const Options& o) {
   if (!shipped.empty()) {
     auto model = load_model(shipped);
     if (!model) return fail(model.error());
-    contenders.push_back(contender("shipped", is_policy(model->kind) ? "policy:model=" + shipped : with_model("classifier", shipped), "the model that ships, with its own rule; the agent asks replays as well, which no matrix holds"));
+    contenders.push_back(contender("agent", is_policy(model->kind) ? "policy:model=" + shipped : with_model("agent", shipped), "the model that ships, with its rule"));
   }
 
   const std::vector<Lesson> all = lessons(o);
@@ -301,7 +301,7 @@ Result<Unit> run(const Options& o) {
   for (const auto& done : picked)
     if (!done) return fail(done.error());
 
-  view.agent = shipped.empty() ? "mlp" : "shipped";
+  view.agent = shipped.empty() ? "mlp" : "agent";
   view.featured = {"hyb", view.agent, "mlp", "trees", "softmax-label", "policy-cost", "reinforce", "thompson-flat", "thompson", "experts"};
   const auto best = std::min_element(validation_cost.begin(), validation_cost.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   view.chosen.emplace_back("best of the trained on validation", best->first);
@@ -365,7 +365,7 @@ Result<Unit> estimate_from(const Options& o) {
   if (target.empty()) {
     const std::string model = o.model.empty() ? find_in_project("models/default.pmm") : o.model;
     if (model.empty()) return fail(ErrorCode::kNotFound, "no models/default.pmm: name a model with --model, or another policy with --target");
-    target = with_model("classifier", model);
+    target = with_model("agent", model);
   }
   auto log = logged_decisions_of(*runs, [&](uint64_t seed) { return make_controller(target, seed); });
   if (!log) return fail(log.error().at(o.from));

@@ -139,48 +139,33 @@ Decision Classifier::decide(const Context& context) {
 
 namespace {
 
-Result<Model> model_of(const ControllerSpec& spec, std::string_view name) {
+// The model's rule is what the options default to.
+Result<std::unique_ptr<Controller>> classifier_of(const ControllerSpec& spec, std::string_view name) {
+  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "change", "arms", "replay"}); !known) return fail(known.error());
   const std::string path = spec.text("model", "");
   if (path.empty()) return fail(ErrorCode::kInvalidArgument, "controller '{}' needs model=FILE", name);
   auto model = load_model(path);
   if (!model) return fail(model.error().at(fmt::format("controller '{}'", name)));
-  return model;
-}
-
-// The model's rule and `replay` are what the options default to.
-Result<std::unique_ptr<Controller>> classifier_of(const ControllerSpec& spec, Model model, double usual_replay) {
-  if (auto known = spec.allow({"model", "deviations", "margin", "ewma", "change", "arms", "replay"}); !known) return fail(known.error());
-  const auto deviations = spec.number("deviations", model.rule.deviations, 0, 1000);
-  const auto margin = spec.number("margin", model.rule.margin, 0, 1000);
-  const auto ewma = spec.number("ewma", model.rule.ewma, 0, .999);
+  const auto deviations = spec.number("deviations", model->rule.deviations, 0, 1000);
+  const auto margin = spec.number("margin", model->rule.margin, 0, 1000);
+  const auto ewma = spec.number("ewma", model->rule.ewma, 0, .999);
   const auto change = spec.number("change", kChange, 0, 100);
-  const auto replay = spec.number("replay", usual_replay, 0, 10);
+  const auto replay = spec.number("replay", 0, 0, 10);
   for (const auto* option : {&deviations, &margin, &ewma, &change, &replay})
     if (!*option) return fail(option->error());
-  if (*replay > 0 && is_policy(model.kind))
-    return fail(ErrorCode::kInvalidArgument, "controller 'classifier': a {} predicts no costs that a replay could be set against", name_of(model.kind));
-  model.rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
+  if (*replay > 0 && is_policy(model->kind))
+    return fail(ErrorCode::kInvalidArgument, "controller '{}': a {} predicts no costs that a replay could be set against", name, name_of(model->kind));
+  model->rule = {.deviations = *deviations, .margin = *margin, .ewma = *ewma};
   auto allowed = spec.choosable("arms");
   if (!allowed) return fail(allowed.error());
-  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(model), Classifier::Options{.allowed = *allowed, .change = *change, .replay = *replay}));
+  return std::unique_ptr<Controller>(std::make_unique<Classifier>(std::move(*model), Classifier::Options{.allowed = *allowed, .change = *change, .replay = *replay}));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) {
-  auto model = model_of(spec, "classifier");
-  if (!model) return fail(model.error());
-  return classifier_of(spec, std::move(*model), 0);
-}
+Result<std::unique_ptr<Controller>> make_classifier(const ControllerSpec& spec) { return classifier_of(spec, "classifier"); }
 
-// Chosen on lives of families that the model had not been trained on (docs/learning.md).
-Result<std::unique_ptr<Controller>> make_agent(const ControllerSpec& spec) {
-  constexpr double kDeviations = 2, kReplay = .25;
-  auto model = model_of(spec, "agent");
-  if (!model) return fail(model.error());
-  if (is_policy(model->kind)) return classifier_of(spec, std::move(*model), 0);  // it predicts no costs that a replay could be set against
-  model->rule.deviations = kDeviations;
-  return classifier_of(spec, std::move(*model), kReplay);
-}
+// What ships: the model with its own rule. Why without replays: docs/adr/006.
+Result<std::unique_ptr<Controller>> make_agent(const ControllerSpec& spec) { return classifier_of(spec, "agent"); }
 
 }  // namespace pointsman

@@ -308,31 +308,22 @@ TEST(Classifier, IsMadeFromItsFile) {
   std::filesystem::remove(path + ".json");
 }
 
-TEST(Agent, IsACarefulClassifierThatAsksReplays) {
+TEST(Agent, IsTheClassifierByTheRuleOfItsModel) {
   const std::string path = testing::TempDir() + "pointsman_agent_test.pmm";
   ASSERT_TRUE(save_model(path, unsure(), {}));
   Context context;
   context.active = kHyb;
   context.features[0] = .2;
-  const auto decide = [&](const std::string& text) {
-    auto c = make_controller(text);
-    EXPECT_TRUE(c) << c.error().message;
-    return c ? (*c)->decide(context).arm : kEevdf;
-  };
-  // By .4 with a deviation of .42: enough for the model's own rule (half a deviation), not for the agent's (two).
-  EXPECT_EQ(decide("classifier:model=" + path), kAge);
-  EXPECT_EQ(decide("agent:model=" + path), kHyb);
-  EXPECT_EQ(decide("agent:model=" + path + ",deviations=.5"), kAge);
-  EXPECT_TRUE((*make_controller("agent:model=" + path))->wants_bursts());
-  EXPECT_FALSE((*make_controller("agent:model=" + path + ",replay=0"))->wants_bursts());
+  for (const char* options : {"", ",deviations=2", ",margin=.5"}) {
+    auto agent = make_controller("agent:model=" + path + options), classifier = make_controller("classifier:model=" + path + options);
+    ASSERT_TRUE(agent && classifier);
+    const Decision a = (*agent)->decide(context), c = (*classifier)->decide(context);
+    EXPECT_EQ(a.arm, c.arm) << options;
+    EXPECT_EQ(a.predicted, c.predicted) << options;
+  }
+  EXPECT_EQ((*make_controller("agent:model=" + path))->decide(context).arm, kAge);
+  EXPECT_FALSE((*make_controller("agent:model=" + path))->wants_bursts());
   EXPECT_EQ(make_controller("agent").error().message, "controller 'agent' needs model=FILE");
-  // A policy predicts no costs: it goes by its own rule, without replays.
-  Model policy = unsure();
-  policy.kind = ModelKind::kPolicy;
-  ASSERT_TRUE(save_model(path, policy, {}));
-  auto c = make_controller("agent:model=" + path);
-  ASSERT_TRUE(c) << c.error().message;
-  EXPECT_FALSE((*c)->wants_bursts());
   std::filesystem::remove(path);
   std::filesystem::remove(path + ".json");
 }

@@ -22,7 +22,7 @@ constexpr std::array kControllers{
     ControllerKind{"round_robin", "every=WINDOWS", "the choosable arms in turn, 4 windows each", make_round_robin},
     ControllerKind{"scx_loader", "arm=NAME,scale=X",
                    "the rule that ships today: any CPU over 90 % for 5 s -> dl, all below for 30 s -> eevdf", make_scx_loader_rule},
-    ControllerKind{"agent", "model=FILE,arms=A+B and what classifier has", "what ships: the learned model, with a word for replays of what has just run, hyb unless both are sure",
+    ControllerKind{"agent", "model=FILE,arms=A+B and what classifier has", "what ships: the classifier by the rule of its model",
                    make_agent},
     ControllerKind{"classifier", "model=FILE,deviations=X,margin=X,ewma=X,change=X,replay=X,arms=A+B",
                    "the learned model: least predicted cost, hyb unless it is sure", make_classifier},
