@@ -41,7 +41,7 @@ class Classifier : public Controller {
   [[nodiscard]] Prediction heard() const;
   [[nodiscard]] bool replay_due(const Context& context, int64_t ahead_ns) const;
 
-  // What replays said of what is steady and ran under one arm, ln ratios to that arm: the mean of the first and what came after by halves.
+  // What replays said of what is steady and ran under one arm, ln ratios to that arm: a moving average, half of it the last.
   struct Heard {
     ArmCosts gain{};
     int replays = 0;

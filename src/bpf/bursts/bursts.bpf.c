@@ -34,7 +34,7 @@ struct {
 volatile u64 recording_since SEC(".data.since") = 0;  // CLOCK_MONOTONIC; 0: asleep
 
 struct burst_state {
-  u64 since;    // the `recording_since` of the recording in which it is in a burst; of an earlier one, or 0: it is in none
+  u64 since;     // the `recording_since` of the recording in which it is in a burst; of an earlier one, or 0: it is in none
   u64 slept_ns;  // when its last burst ended
   u64 wake_ns;
   u64 from_ns;       // its CPU time when the burst began
