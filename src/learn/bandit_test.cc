@@ -1,7 +1,9 @@
 #include "learn/bandit.h"
 
+#include <fmt/core.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -255,7 +257,8 @@ std::string handmade_model() {
     net.unpack(w);
     model.nets.push_back(net);
   }
-  const std::string path = testing::TempDir() + "pointsman_bandit_test.pmm";
+  // Tests run side by side, each in a process of its own.
+  const std::string path = fmt::format("{}pointsman_bandit_test_{}.pmm", testing::TempDir(), ::getpid());
   EXPECT_TRUE(save_model(path, model, {}));
   return path;
 }
