@@ -146,7 +146,7 @@ def draw(shown, length_s, columns, rows, title):
                 numbers[line] = len(numbers)
                 definitions.append(f"<text id='l{numbers[line]}' xml:space='preserve'>{line}</text>")
             uses.append(f"<use href='#l{numbers[line]}' y='{row * LINE_HEIGHT}'/>")
-        frames.append(f"<g transform='translate(0 {k * height:g})'>{''.join(uses)}</g>")
+        frames.append(f"<g transform='translate(0 {k * height + LINE_HEIGHT - 5:g})'>{''.join(uses)}</g>")
         steps.append(f"{100 * at / length_s:.3f}% {{ transform: translateY({-k * height:g}px) }}")
     last = -(len(shown) - 1) * height
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" aria-label="{html.escape(title)}">
@@ -161,7 +161,7 @@ text {{ font: 14px ui-monospace, 'DejaVu Sans Mono', monospace; fill: #e6edf3 }}
 <defs>
 {chr(10).join(definitions)}
 </defs>
-<svg x="{MARGIN}" y="{MARGIN + LINE_HEIGHT - 5}" width="{width - MARGIN}" height="{height}" overflow="hidden"><g id="film">
+<svg x="{MARGIN}" y="{MARGIN}" width="{width - MARGIN}" height="{height - MARGIN}" overflow="hidden"><g id="film">
 {chr(10).join(frames)}
 </g></svg>
 </svg>
