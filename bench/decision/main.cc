@@ -1,4 +1,4 @@
-// What does a decision cost, from two readings of the probe to an arm? Features, the agent with a replay that it has heard, all experts (whose replays are made elsewhere), the guard;
+// What does a decision cost, from two readings of the probe to an arm? Features, the agent, its model with replays that it has heard, all experts (replays are made elsewhere), the guard;
 // p50 and p99 of 20,000 each. There is no contender: what is asked for is 10 us at p99 for all of it.
 #include <algorithm>
 #include <chrono>
@@ -44,9 +44,9 @@ void tell(const char* what, const std::function<void(int)>& once) {
 
 int main() {
   const std::string model = POINTSMAN_SOURCE_DIR "/models/default.pmm";
-  auto agent = make_controller("agent:model=" + model), experts = make_controller("experts:model=" + model);
-  if (!agent || !experts) {
-    std::fprintf(stderr, "%s\n", (agent ? experts : agent).error().message.c_str());
+  auto agent = make_controller("agent:model=" + model), replaying = make_controller("classifier:replay=.25,model=" + model), experts = make_controller("experts:model=" + model);
+  if (!agent || !replaying || !experts) {
+    std::fprintf(stderr, "%s\n", (!agent ? agent : !replaying ? replaying : experts).error().message.c_str());
     return 1;
   }
   Rng rng(1, "decision bench");
@@ -75,6 +75,7 @@ int main() {
   tell("features", features);
   tell("guard", judge);
   tell("agent", [&](int i) { sink += (*agent)->decide(contexts[static_cast<size_t>(i)]).arm; });
+  tell("model and replays", [&](int i) { sink += (*replaying)->decide(contexts[static_cast<size_t>(i)]).arm; });
   tell("experts", [&](int i) { sink += (*experts)->decide(contexts[static_cast<size_t>(i)]).arm; });
   auto again = make_controller("agent:model=" + model);
   tell("features, agent, guard", [&](int i) {

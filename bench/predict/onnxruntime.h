@@ -2,11 +2,10 @@
 // one window at a time and for a thousand at once, of which the second leaves Python's own cost out.
 #pragma once
 
-#include <array>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/file.h"
 #include "learn/onnx.h"

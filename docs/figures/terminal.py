@@ -80,8 +80,7 @@ class Screen:
 
     def frame(self):
         """The visible lines, each as SVG spans of one style."""
-        while self.y >= len(self.cells):
-            self.cells.append({})
+        self.line()  # the one that the cursor is on is there
         out = []
         for line in self.cells[-self.rows:]:
             spans, last = [], None

@@ -67,9 +67,13 @@ void Classifier::hear_replay(const Context& context) {
   }
 }
 
+bool Classifier::has_heard() const {
+  return std::any_of(heard_.begin(), heard_.end(), [](const Heard& h) { return h.replays > 0; });
+}
+
 // The networks' predictions, moved and spread so that their mean and deviation are those of model and replays together.
-Prediction Classifier::heard() const {
-  if (std::all_of(heard_.begin(), heard_.end(), [](const Heard& h) { return h.replays == 0; })) return running_;
+Prediction Classifier::with_replays() const {
+  if (!has_heard()) return running_;
   const Choice model = choose(running_, {.deviations = 0, .margin = 0});
   ArmCosts mean = model.predicted, precision{};
   for (size_t a = 0; a < kChoosable; ++a) precision[a] = 1 / (model.deviation[a] * model.deviation[a] + options_.model_floor * options_.model_floor);
@@ -122,9 +126,9 @@ Decision Classifier::decide(const Context& context) {
   hear_replay(context);
   last_ = context.features;
   smooth(running_, model_.predict(context.features, context.active), model_.rule.ewma);
-  const Prediction both = heard();
+  const Prediction both = with_replays();
   Rule rule = model_.rule;
-  if (std::any_of(heard_.begin(), heard_.end(), [](const Heard& h) { return h.replays > 0; })) rule.deviations = std::min(rule.deviations, options_.replay_deviations);
+  if (has_heard()) rule.deviations = std::min(rule.deviations, options_.replay_deviations);
   Prediction allowed = both;
   for (size_t arm = 0; arm < kChoosable; ++arm) {
     if (options_.allowed[arm]) continue;

@@ -38,7 +38,8 @@ class Classifier : public Controller {
  private:
   void forget();
   void hear_replay(const Context& context);
-  [[nodiscard]] Prediction heard() const;
+  [[nodiscard]] bool has_heard() const;
+  [[nodiscard]] Prediction with_replays() const;
   [[nodiscard]] bool replay_due(const Context& context, int64_t ahead_ns) const;
 
   // What replays said of what is steady and ran under one arm, ln ratios to that arm: a moving average, half of it the last.

@@ -25,7 +25,7 @@ struct Context {
   // The live cost (mean ln turnaround of episodes) of the cost window that has just ended, when `active` was active in all of it. Its level
   // belongs to the workload: only differences between arms mean anything.
   std::optional<double> live_cost{};
-  // What the bursts of the last second or two would have cost under each choosable arm, ln ratio to the default arm (replay.h), when they
+  // What the bursts of the last second or two would have cost under each choosable arm, ln ratio to the default arm (replay.h), when a
   // replay has just been finished.
   std::optional<std::array<double, kChoosable>> replayed{};
   // One deviation of each of these, from how much the replayed jobs disagree.

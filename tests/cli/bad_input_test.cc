@@ -125,16 +125,6 @@ TEST_F(BadInput, Models) {
   expect({"convert", "text.onnx", "out.pmm"}, 1, "text.onnx: damaged ONNX file: ...");
 }
 
-// There and back, every bit of it.
-TEST_F(BadInput, AGoodModelIsConvertedAndComesBack) {
-  const std::string shipped = std::string(POINTSMAN_SOURCE_DIR) + "/models/default.pmm", there = folder_.path() + "/it.onnx", back = folder_.path() + "/back.pmm";
-  ASSERT_EQ(run_binary({"convert", shipped, there}).exit_code, 0);
-  ASSERT_EQ(run_binary({"convert", there, back}).exit_code, 0);
-  ASSERT_EQ(run_binary({"convert", back, folder_.path() + "/again.onnx"}).exit_code, 0);
-  EXPECT_EQ(*read_file(folder_.path() + "/again.onnx"), *read_file(there));
-  EXPECT_THAT(*read_file(back + ".json"), HasSubstr("converted from"));
-}
-
 TEST_F(BadInput, Configurations) {
   const auto with = [](const char* file) { return Words{"run", "--shadow", "--config", file}; };
   expect(with("none.toml"), 1, "configuration: open none.toml: No such file or directory");
