@@ -8,7 +8,9 @@
 
 #include "base/file.h"
 #include "cli/statistics.h"
+#include "learn/controllers.h"
 #include "learn/from_ledger.h"
+#include "report/changes.h"
 #include "report/likeness.h"
 #include "report/matrix_report.h"
 #include "sched/arm.h"
@@ -56,22 +58,36 @@ struct Separation {
   }
 };
 
+// From an arm to another, in the middle; nullopt: the controller is something else.
+std::optional<std::pair<std::string, std::string>> change_of(const std::string& controller) {
+  const auto spec = ControllerSpec::parse(controller, 1);
+  if (!spec || spec->name() != "schedule" || spec->options().size() != 2) return std::nullopt;
+  return std::pair(spec->options()[0].second, spec->options()[1].second);
+}
+
 }  // namespace
 
 Result<Unit> show_matrix(std::span<const LedgerRun> runs, const MatrixViewOptions& options) {
   using SeedAndDraw = std::pair<uint64_t, uint64_t>;  // seed, draw
   std::map<std::string, std::map<SeedAndDraw, CostsByArm>> cost;
+  std::map<std::string, std::map<SeedAndDraw, std::map<std::pair<std::string, std::string>, double>>> changed;
   std::set<std::string> present;
   int rejected = 0;
   for (const LedgerRun& run : runs) {
     const auto arm = find_arm(run.key.controller);
+    const auto change = change_of(run.key.controller);
     const auto family = find_family(run.key.scenario);
-    if (!arm || !family || run.costs.empty()) continue;
+    if ((!arm && !change) || !family || run.costs.empty()) continue;
     if (!run.selftest_ok || !run.rejected.empty()) {
       ++rejected;
       continue;
     }
-    cost[run.key.scenario][{run.key.seed, run.key.draw}][run.key.controller] = run.costs.front().log_slowdown;
+    const double log_slowdown = run.costs.front().log_slowdown;
+    if (change) {
+      changed[run.key.scenario][{run.key.seed, run.key.draw}][*change] = log_slowdown;
+      continue;
+    }
+    cost[run.key.scenario][{run.key.seed, run.key.draw}][run.key.controller] = log_slowdown;
     present.insert(run.key.controller);
   }
   report::MatrixReport matrix;
@@ -132,6 +148,20 @@ Result<Unit> show_matrix(std::span<const LedgerRun> runs, const MatrixViewOption
     const report::Table alike = report::likeness_table(matrix, external);
     text += "\n" + alike.text(style);
     json["likeness"] = alike.json();
+  }
+  std::vector<report::Change> changes;
+  for (const auto& [family, blocks] : changed)
+    for (const auto& [block, by_change] : blocks) {
+      const CostsByArm& staying = cost[family][block];
+      for (const auto& [change, log_slowdown] : by_change) {
+        const auto from = staying.find(change.first), to = staying.find(change.second);
+        if (from != staying.end() && to != staying.end()) changes.push_back({change.first, change.second, family, log_slowdown - (from->second + to->second) / 2});
+      }
+    }
+  if (!changes.empty()) {
+    const report::Table table_of_changes = report::changes_table(matrix.arms, changes);
+    text += "\n" + table_of_changes.text(style);
+    json["changes"] = table_of_changes.json();
   }
   return report::emit(text, json, options.emit);
 }
