@@ -28,8 +28,11 @@ Result<Unit> convert(const std::string& from, const std::string& to) {
   if (!bytes) return fail(bytes.error());
   auto model = *source == Form::kOnnx ? from_onnx(*bytes) : decode_model(*bytes);
   if (!model) return fail(model.error().at(from));
-  if (*target == Form::kOnnx) return write_file(to, to_onnx(*model));
+  auto objective = *source == Form::kOnnx ? objective_of_onnx(*bytes) : trained_objective(from);
+  if (!objective) return fail(objective.error().at(from));
+  if (*target == Form::kOnnx) return write_file(to, to_onnx(*model, *objective));
   ModelCard card;
+  card.objective = *objective;
   card.data = "converted from " + from + ", which says nothing of what it was trained on";
   card.command = fmt::format("pointsman convert {} {}", from, to);
   return save_model(to, *model, card);

@@ -346,7 +346,7 @@ Result<std::vector<Tree>> trees_of(const Node& node) {
 
 }  // namespace
 
-std::string to_onnx(const Model& model) {
+std::string to_onnx(const Model& model, std::string_view objective) {
   Graph g;
   std::array<float, kFeatures> mean{}, scale{};
   for (size_t f = 0; f < kFeatures; ++f) {
@@ -420,23 +420,45 @@ std::string to_onnx(const Model& model) {
   metadata("features_schema", feature_catalogue_hash());
   metadata("kind", number(static_cast<double>(model.kind)));
   metadata("rule", fmt::format("{} {} {}", number(model.rule.deviations), number(model.rule.margin), number(model.rule.ewma)));
+  metadata("objective", objective);
   return out.bytes();
 }
 
-Result<Model> from_onnx(std::string_view bytes) {
+namespace {
+
+struct Parts {
+  std::map<std::string, std::string, std::less<>> metadata{};
+  std::string_view graph{};
+};
+Result<Parts> parts_of(std::string_view bytes) {
   const auto top = fields_of(bytes);
   if (!top) return damaged("it is no message");
-  std::map<std::string, std::string, std::less<>> metadata;
-  std::string_view graph;
+  Parts out;
   for (const Field& f : *top) {
-    if (f.number == kGraph && f.delimited) graph = f.bytes;
+    if (f.number == kGraph && f.delimited) out.graph = f.bytes;
     if (f.number != kMetadata || !f.delimited) continue;
     const auto entry = fields_of(f.bytes);
     if (!entry) return damaged("its metadata");
     std::string key, value;
     for (const Field& e : *entry) (e.number == 1 ? key : value) = std::string(e.bytes);
-    metadata[key] = value;
+    out.metadata[key] = value;
   }
+  return out;
+}
+
+}  // namespace
+
+Result<std::string> objective_of_onnx(std::string_view bytes) {
+  const auto parts = parts_of(bytes);
+  if (!parts) return fail(parts.error());
+  const auto said = parts->metadata.find("objective");
+  return said == parts->metadata.end() ? ModelCard{}.objective : said->second;
+}
+
+Result<Model> from_onnx(std::string_view bytes) {
+  auto parts = parts_of(bytes);
+  if (!parts) return fail(parts.error());
+  auto& [metadata, graph] = *parts;
   const auto inside = fields_of(graph);
   if (!inside || graph.empty()) return damaged("it has no graph");
   std::map<std::string, Tensor, std::less<>> tensors;

@@ -14,9 +14,11 @@
 
 namespace pointsman {
 
-std::string to_onnx(const Model& model);
-// Reads what to_onnx writes, also after another program has written it anew with the names kept. The rule travels as metadata.
+std::string to_onnx(const Model& model, std::string_view objective = ModelCard{}.objective);
+// Reads what to_onnx writes, also after another program has written it anew with the names kept. Rule and objective travel as metadata.
 // Errors: kCorrupt (damaged), kUnsupported (another graph, other features or arms).
 Result<Model> from_onnx(std::string_view bytes);
+// What it was trained for; a file that does not say so is from before it was said, and of the default objective. Errors: kCorrupt.
+Result<std::string> objective_of_onnx(std::string_view bytes);
 
 }  // namespace pointsman

@@ -17,5 +17,17 @@ TEST(Convert, AModelComesBack) {
   EXPECT_THAT(*read_file(back + ".json"), testing::HasSubstr("converted from"));
 }
 
+TEST(Convert, WhatItWasTrainedForTravelsAlong) {
+  const TempFolder folder;
+  const std::string mine = folder.path() + "/mine.pmm", there = folder.path() + "/it.onnx", back = folder.path() + "/back.pmm";
+  ASSERT_TRUE(write_file(mine, *read_file(std::string(POINTSMAN_SOURCE_DIR) + "/models/default.pmm")));
+  ASSERT_TRUE(write_file(mine + ".json", R"({"objective": "mean_tat"})"));
+  ASSERT_EQ(run_binary({"convert", mine, there}).exit_code, 0);
+  ASSERT_EQ(run_binary({"convert", there, back}).exit_code, 0);
+  EXPECT_THAT(*read_file(back + ".json"), testing::HasSubstr(R"("objective": "mean_tat")"));
+  ASSERT_TRUE(write_file(mine + ".json", "no card"));
+  EXPECT_EQ(run_binary({"convert", mine, there}).exit_code, 1) << "rather than guessing";
+}
+
 }  // namespace
 }  // namespace pointsman
