@@ -3,9 +3,25 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
+#include <csignal>
 #include <initializer_list>
 
 namespace pointsman {
+
+namespace {
+
+volatile std::sig_atomic_t remembered = 0;
+void remember(int) { remembered = 1; }
+
+}  // namespace
+
+void remember_interrupts() {
+  struct sigaction action {};
+  action.sa_handler = remember;
+  for (const int signal : {SIGINT, SIGTERM}) ::sigaction(signal, &action, nullptr);
+}
+
+bool interrupted() { return remembered != 0; }
 
 int interrupt_fd() {
   static const int fd = [] {

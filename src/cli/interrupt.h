@@ -7,4 +7,8 @@ namespace pointsman {
 // thread is made. -1 when the kernel does not allow it: then the signals do what they always did.
 int interrupt_fd();
 
+// For loops that sleep until a moment: from now on SIGINT and SIGTERM end the sleep that is under way and are remembered.
+void remember_interrupts();
+bool interrupted();
+
 }  // namespace pointsman

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <csignal>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "cli/interrupt.h"
 #include "cli/verb.h"
 #include "metrics/groups.h"
 #include "metrics/print.h"
@@ -30,9 +30,6 @@ struct Options {
   size_t top = 20;
   JsonOption json;
 };
-
-volatile std::sig_atomic_t interrupted = 0;
-void on_signal(int) { interrupted = 1; }
 
 // The probe sees the machine that it runs on; a procfs may be that of another, or a copy.
 bool is_this_machine(const std::string& procfs) {
@@ -184,16 +181,13 @@ Result<Unit> metrics_by_group(const Options& options) {
     if (equals == 0 || equals == std::string::npos || std::from_chars(job.data() + equals + 1, end, pid).ptr != end || pid <= 0) return fail(ErrorCode::kInvalidArgument, "--job {}: NAME=PID is meant", job);
     if (auto tagged = groups->tag(pid, job.substr(0, equals)); !tagged) return fail(as_usage(tagged.error()));
   }
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  remember_interrupts();
   SystemClock clock;
   int64_t due_ns = clock.now_ns();
   for (int done = 0; options.count == 0 || done < options.count; ++done) {
     due_ns += static_cast<int64_t>(options.interval_s * 1e9);
-    while (interrupted == 0 && clock.now_ns() < due_ns) clock.sleep_until_ns(due_ns);
-    if (interrupted != 0) break;
+    while (!interrupted() && clock.now_ns() < due_ns) clock.sleep_until_ns(due_ns);
+    if (interrupted()) break;
     auto spans = groups->look();
     if (!spans) return fail(spans.error());
     report::Table table = group_table(*spans, options.top);
@@ -221,24 +215,21 @@ Result<Unit> metrics(const Options& options) {
   SystemClock clock;
   auto sampler = Sampler::open({.roots = options.roots, .walk = !eyes.probe, .probe = eyes.probe ? &*eyes.probe : nullptr, .probe_absent = eyes.absent, .clock = &clock});
   if (!sampler) return fail(sampler.error());
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  remember_interrupts();
 
   Printer printer(options, eyes);
   std::vector<Snapshot> snapshots(static_cast<size_t>(options.samples) + 1);
   const double step_ns = options.interval_s * 1e9 / options.samples;
   int64_t due_ns = clock.now_ns();
   snapshots.front() = sampler->tick();
-  for (int done = 0; interrupted == 0 && (options.count == 0 || done < options.count); ++done) {
+  for (int done = 0; !interrupted() && (options.count == 0 || done < options.count); ++done) {
     for (int i = 1; i <= options.samples; ++i) {
       const int64_t moment_ns = due_ns + static_cast<int64_t>(step_ns * i);
-      while (interrupted == 0 && clock.now_ns() < moment_ns) clock.sleep_until_ns(moment_ns);
-      if (interrupted != 0) break;
+      while (!interrupted() && clock.now_ns() < moment_ns) clock.sleep_until_ns(moment_ns);
+      if (interrupted()) break;
       snapshots[static_cast<size_t>(i)] = sampler->tick({.walk = i == options.samples});
     }
-    if (interrupted != 0) break;
+    if (interrupted()) break;
     due_ns += static_cast<int64_t>(step_ns * options.samples);
     if (auto printed = printer.print(snapshots); !printed) return printed;
     std::swap(snapshots.front(), snapshots.back());

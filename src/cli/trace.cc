@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <csignal>
 #include <cstring>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/unique_fd.h"
 #include "cli/command.h"
+#include "cli/interrupt.h"
 #include "cli/verb.h"
 #include "learn/features.h"
 #include "metrics/catalogue.h"
@@ -40,9 +40,6 @@ struct Options {
   std::vector<std::string> where, describe, command;
   JsonOption json;
 };
-
-volatile std::sig_atomic_t interrupted = 0;
-void on_signal(int) { interrupted = 1; }
 
 // What stands beside the lanes: which scheduler was in charge, and how the machine was doing.
 class Tracks {
@@ -276,10 +273,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
     if (!opened) return fail(opened.error());
     tracks.emplace(std::move(*opened));
   }
-  struct sigaction action {};
-  action.sa_handler = on_signal;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  remember_interrupts();
 
   SystemClock clock;
   const auto wanted_json = options.json.emit();
@@ -301,7 +295,7 @@ Result<Unit> trace(const Options& options, int& command_exit) {
     return tracer->drain(processes, {.all = all});
   };
   int64_t tracks_due_ns = start_ns;
-  while (interrupted == 0 && clock.now_ns() < end_ns && !(command && command->wait(0))) {
+  while (!interrupted() && clock.now_ns() < end_ns && !(command && command->wait(0))) {
     const int64_t tick_ns = std::min(clock.now_ns() + kTickNs, end_ns);
     if (tracks && clock.now_ns() >= tracks_due_ns) {
       tracks->tick(*perfetto);
