@@ -237,12 +237,12 @@ ArmId Agent::choose(WindowRecord& window, const std::optional<std::string>& sent
   releases_seen_ = pin.releases;
   if (!swapper_.current()) {
     const std::string& ops = swapper_.kernel().ops;
-    window.held_back = ops.empty() ? "the kernel's state cannot be read" : fmt::format("{} is attached and not ours", ops);
+    window.held_back = ops.empty() ? "the kernel's state cannot be read" : fmt::format("{} is {}", ops, swapper_.kernel().ours ? name_of(swapper_.kernel().phase) : "attached and not ours");
     return window.active;
   }
   ArmId wanted = pin.arm.value_or(window.decision.arm);
   if (swapper_.vetoed()) {
-    window.held_back = "a person asked for the kernel's scheduler (SysRq-S); pointsman pin --release ends it";
+    window.held_back = fmt::format("a person asked for the kernel's scheduler ({}); pointsman pin --release ends it", swapper_.veto());
     return window.active;
   }
   if (pin.arm) {

@@ -75,7 +75,7 @@ class Teller : public Recorder {
     } else {
       std::string notice;
       if (w.notice.ejection) notice += fmt::format(" | ejected: {} {}", w.notice.ejection->reason, w.notice.ejection->message);
-      if (w.notice.vetoed) notice += " | SysRq-S: staying on eevdf until pointsman pin --release";
+      if (w.notice.vetoed) notice += " | staying on eevdf until pointsman pin --release";
       if (!w.notice.foreign.empty()) notice += fmt::format(" | {} was attached by somebody else", w.notice.foreign);
       fmt::print("{:9.2f} s  {}{}{}  {}{}{}{}\n", t, arm_name(w.active), w.taken != w.active ? shadow_ ? " (would) -> " : " -> " : "", w.taken != w.active ? arm_name(w.taken) : "", w.decision.why,
                  w.held_back.empty() ? "" : " | held back: " + w.held_back, outcome.empty() ? "" : " | " + outcome, notice);

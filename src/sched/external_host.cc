@@ -1,5 +1,6 @@
 #include "sched/external_host.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/file.h"
@@ -10,8 +11,11 @@ namespace {
 
 using Phase = KernelState::Phase;
 
+constexpr int64_t kDeathNs = 200 * kMillisecond;  // at most, from when a dying program lets go of its scheduler to its end
 constexpr int kFirstAttachment = 1'000'000;  // apart from the inner host's own count
-constexpr int kUnregisteredByKernel = 66;    // enum scx_exit_kind: CPUs came or went, among others
+// enum scx_exit_kind
+constexpr int kUnregisteredByUser = 64;
+constexpr int kUnregisteredByKernel = 66;  // CPUs came or went, among others
 
 std::string in_brackets(const std::string& words) { return words.empty() ? "" : fmt::format(" (its last words: {})", words); }
 
@@ -59,7 +63,8 @@ Ejection ExternalHost::explain() {
   }
   if (why.kind == 0) why.kind = 1024;  // words of a kernel that we do not know: better too careful
   if (program_) {
-    if (const std::string words = program_->last_words(); !words.empty()) why.message += fmt::format("{}{}: {}", why.message.empty() ? "" : "; ", arm_->name, words);
+    if (!program_->running()) why.message += fmt::format("{}{} {}", why.message.empty() ? "" : "; ", arm_->name, program_->fate());
+    if (const std::string words = program_->last_words(); !words.empty()) why.message += fmt::format("{}its last words: {}", why.message.empty() ? "" : "; ", words);
   }
   why.attachment = kFirstAttachment + attachments_;
   why.policy = policy_;
@@ -90,6 +95,13 @@ void ExternalHost::look(const KernelState& state) {
   }
   if (!confirmed_ || state.phase == Phase::kEnabling || state.phase == Phase::kDisabling) return;
   Ejection why = explain();
+  if (why.kind == kUnregisteredByUser && program_) {
+    // A program's end takes its scheduler along, and the kernel's log has these words for it whether somebody stopped it or it crashed. One that dies lets go of its
+    // scheduler first; how it died shows a moment later.
+    for (const int64_t deadline = clock_.now_ns() + kDeathNs; program_->running() && clock_.now_ns() < deadline;) clock_.sleep_until_ns(clock_.now_ns() + options_.poll_ns);
+    why = explain();
+    if (program_->crashed()) why.kind = 1024;
+  }
   if (why.kind == kUnregisteredByKernel && program_ && program_->running() && state.phase == Phase::kDisabled) {
     if (gone_since_ns_ == 0) gone_since_ns_ = clock_.now_ns();
     if (clock_.now_ns() - gone_since_ns_ < options_.restart_limit_ns) return;
@@ -107,6 +119,8 @@ Result<KernelState> ExternalHost::read_state() {
   if (shows_ours(*state)) {
     state->ours = true;
     state->policy = policy_;
+  } else if (arm_ != nullptr && confirmed_ && (state->phase == Phase::kEnabling || state->phase == Phase::kDisabling) && shows_as(*arm_, state->ops)) {
+    state->ours = true;  // on its way out, or back after CPUs came or went: nobody else's, and no arm
   }
   return state;
 }
@@ -130,7 +144,7 @@ Result<Unit> ExternalHost::start(const ExternalArm& arm) {
   auto started = Supervised::start(std::move(program));
   if (!started) return fail(started.error());
   program_ = std::move(*started);
-  const int64_t deadline = clock_.now_ns() + arm.start_limit_ns;
+  const int64_t began = clock_.now_ns(), deadline = began + arm.start_limit_ns;
   for (;;) {
     const bool running = program_->running();  // before the reading: what it did before it ended shows in it
     auto state = read_kernel_state(options_.sysfs);
@@ -150,7 +164,9 @@ Result<Unit> ExternalHost::start(const ExternalArm& arm) {
       return fail(ErrorCode::kIo, "{} was not enabled within {:g} s; the kernel says '{}'{}", arm.name, static_cast<double>(arm.start_limit_ns) / 1e9, name_of(state->phase),
                   in_brackets(program_->last_words()));
     }
-    clock_.sleep_until_ns(clock_.now_ns() + options_.poll_ns);
+    // Whoever looks outranks the program that is to load, and takes its CPU for as long: what takes long is looked at less often.
+    const int64_t now_ns = clock_.now_ns();
+    clock_.sleep_until_ns(now_ns + std::clamp((now_ns - began) / 16, options_.poll_ns, 5 * options_.poll_ns));
   }
 }
 

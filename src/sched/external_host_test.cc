@@ -279,6 +279,47 @@ TEST_F(ExternalHostTest, AProgramThatIsKilledLeavesEevdfAndARecord) {
   EXPECT_EQ(swapper.current(), kEevdf);
 }
 
+TEST_F(ExternalHostTest, OursOnItsWayOutIsNoForeignScheduler) {
+  kernel.program("good", stays("good"));
+  ASSERT_EQ(swapper.swap(arm("good", "good")).verdict, Verdict::kConfirmed);
+  kernel.write("state", "disabling");
+  EXPECT_TRUE(swapper.check().empty());
+  EXPECT_EQ(swapper.current(), std::nullopt);
+  kernel.write("root/ops", "lavd");
+  EXPECT_THAT(swapper.check().foreign, HasSubstr("lavd")) << "but another's is";
+  kernel.write("root/ops", "good");
+  kernel.write("state", "enabled");
+}
+
+TEST_F(ExternalHostTest, AProgramThatCrashesIsNoPersonsWord) {
+  // The kernel's log has the same words for a crash and for somebody's stop.
+  const std::string end = "say 'sched_ext: BPF scheduler \"NAME\" disabled (unregistered from user space)'; ";
+  struct Case {
+    std::string name, signal;
+    bool vetoed;
+  };
+  for (const Case& c : {Case{"crashes", "SEGV", false}, Case{"ended", "TERM", true}}) {
+    std::string script = "attach NAME; read line <go_NAME; " + end + "kill -" + c.signal + " $$";
+    for (size_t at = 0; (at = script.find("NAME")) != std::string::npos;) script.replace(at, 4, c.name);
+    kernel.program(c.name, script);
+    const std::string go = kernel.sysfs() + "/kernel/sched_ext/go_" + c.name;
+    ASSERT_EQ(::mkfifo(go.c_str(), 0600), 0);
+    const ArmId one = arm(c.name, c.name);
+    ASSERT_EQ(swapper.swap(one).verdict, Verdict::kConfirmed);
+    std::ofstream(go) << "now\n";
+    Notice notice;
+    for (int i = 0; i < 30000 && !notice.ejection; i++) {
+      notice = swapper.check();
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    ASSERT_TRUE(notice.ejection) << c.name;
+    EXPECT_THAT(notice.ejection->message, HasSubstr("ended by signal"));
+    EXPECT_EQ(notice.vetoed, c.vetoed) << c.name;
+    EXPECT_THAT(swapper.objection(one), HasSubstr(c.vetoed ? "a person" : "in quarantine"));
+  }
+  EXPECT_THAT(swapper.veto(), HasSubstr("unregistered from user space"));
+}
+
 TEST_F(ExternalHostTest, ComingAndGoingCpusAreNoEjection) {
   kernel.program("good", stays("good"));
   const ArmId good = arm("good", "good");

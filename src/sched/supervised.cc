@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <mutex>
@@ -178,6 +180,12 @@ std::string Supervised::fate() const {
   if (running_) return "runs";
   if (WIFSIGNALED(status_)) return fmt::format("ended by signal {}", WTERMSIG(status_));
   return fmt::format("exited with {}", WEXITSTATUS(status_));
+}
+
+bool Supervised::crashed() const {
+  if (running_ || !WIFSIGNALED(status_)) return false;
+  constexpr std::array kFaults = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+  return std::find(kFaults.begin(), kFaults.end(), WTERMSIG(status_)) != kFaults.end();
 }
 
 std::string Supervised::output() const { return sink_->kept(); }

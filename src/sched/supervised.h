@@ -35,6 +35,8 @@ class Supervised {
   void kill();
   // How it ended: "exited with 1", "ended by signal 9"; "runs" while it does.
   [[nodiscard]] std::string fate() const;
+  // It ended by a fault of its own (SIGSEGV, SIGABRT, ...). The kernel says so, not the program.
+  [[nodiscard]] bool crashed() const;
   [[nodiscard]] std::string output() const;
   // The last line of it that says something.
   [[nodiscard]] std::string last_words() const;

@@ -8,6 +8,8 @@ namespace {
 using Phase = KernelState::Phase;
 using Verdict = Outcome::Verdict;
 
+constexpr int kSysrq = 67;  // enum scx_exit_kind
+
 std::optional<ArmId> arm_of(const KernelState& state) {
   if (state.phase == Phase::kDisabled) return kEevdf;
   if (!state.ours || state.phase != Phase::kEnabled) return std::nullopt;
@@ -60,6 +62,7 @@ void Swapper::read() {
   last_ejection_ = ejection->attachment;
   if (ejection->by_person()) {
     vetoed_ = true;
+    veto_ = ejection->kind == kSysrq ? "SysRq-S" : fmt::format("ours was ended: {}", ejection->reason);
     pending_.vetoed = true;
   }
   if (ejection->by_error()) (ejection->policy < 0 ? quarantined_until_ns_ : external_until_ns_[ejection->policy]) = clock_.now_ns() + options_.quarantine_ns;

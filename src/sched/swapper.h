@@ -64,6 +64,8 @@ class Swapper {
   // Why swap(to) would be refused now, before it touches anything; empty: it would not.
   [[nodiscard]] std::string objection(ArmId to) const;
   [[nodiscard]] bool vetoed() const { return vetoed_; }
+  // How the person said it.
+  [[nodiscard]] const std::string& veto() const { return veto_; }
   void release() { vetoed_ = false; }
   // The end of the portfolio's quarantine; in the past when there is none.
   [[nodiscard]] int64_t quarantined_until_ns() const { return quarantined_until_ns_; }
@@ -81,6 +83,7 @@ class Swapper {
   Notice pending_;
   bool readable_ = false;
   bool vetoed_ = false;
+  std::string veto_;
   int last_ejection_ = 0;
   int64_t quarantined_until_ns_ = 0;
   std::map<int, int64_t> external_until_ns_;  // quarantines of external arms, by policy
