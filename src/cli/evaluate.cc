@@ -401,10 +401,12 @@ void add_evaluate(CommandLine& app, int& exit_code) {
   app.add_option("--live-seeds", options->live.seeds, "Of --live: seeds of each scenario").capture_default_str().between(1, 1000);
   app.add_option("--phase-seconds", options->live.phase_seconds, "Of --live: length of a phase in virtual seconds").capture_default_str().between(0.5, 600.0);
   app.add_option("--workers", options->live.workers, "Of --live: forks at a time (default: one for each CPU)").between(1, 64);
+  app.add_option("--arm-file", options->live.lab.arm_file, "Of --live: external arms of your own, in TOML (docs/arms.md)").type_name("FILE");
   options->json.add(app);
   app.footer(examples({{"pointsman evaluate --html evaluation.html", "every controller on every split"},
                        {"pointsman evaluate --quick --json=evaluation.json", "the same, coarser, for machines"},
                        {"pointsman evaluate --live 'agent;experts;random' --live-seeds 10", "on the real kernel; prints each one's virtual seconds first"},
+                       {"pointsman evaluate --live 'agent;scx_bpfland;scx_loader:arm=scx_bpfland'", "beside a scheduler of somebody else's, and the rule that ships today with it"},
                        {"pointsman evaluate --from build/lab/random.db", "what would the agent have cost where random decided?"}}));
   app.callback([options, &exit_code] {
     options->live.model = options->model;

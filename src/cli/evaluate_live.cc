@@ -62,6 +62,7 @@ void add_row(report::Table& table, const std::string& split, const ControllerRes
 
 Result<Unit> evaluate_live(const LiveEvaluation& o) {
   if (o.controllers.size() > kMostLive) return fail(ErrorCode::kInvalidArgument, "--live takes {} controllers at most, {} were named", kMostLive, o.controllers.size());
+  if (auto registered = o.lab.register_arms(); !registered) return registered;
   std::string model;
   for (const std::string& text : o.controllers) {
     if (text.find("model=") != std::string::npos) return fail(ErrorCode::kInvalidArgument, "--live {}: name the model with --model, it has to come along into the guest", text);
