@@ -12,6 +12,7 @@
 #include "cli/project.h"
 #include "cli/statistics.h"
 #include "cli/verb.h"
+#include "lab/rivals.h"
 #include "lab/splits.h"
 #include "learn/from_ledger.h"
 #include "learn/model.h"

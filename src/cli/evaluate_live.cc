@@ -9,6 +9,7 @@
 #include "cli/split_data.h"
 #include "cli/statistics.h"
 #include "cli/verb.h"
+#include "lab/rivals.h"
 #include "lab/splits.h"
 #include "learn/controllers.h"
 #include "learn/from_ledger.h"
