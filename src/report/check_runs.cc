@@ -173,8 +173,12 @@ Comparison compare(const Metric& m, const std::vector<std::string>& arms, const 
   }
   c.baseline_mean = mean_of(a);
   c.other_mean = mean_of(b);
-  if (a.size() < 2 || b.size() < 2 || !(std::abs(c.baseline_mean) > 0)) {
+  if (a.size() < 2 || b.size() < 2) {
     c.reservations.push_back("fewer than two runs of one arm");
+    return c;
+  }
+  if (!(std::abs(c.baseline_mean) > 0)) {
+    c.reservations.push_back(fmt::format("{}'s mean is {}: nothing is a percentage of it", base, c.baseline_mean));
     return c;
   }
   // Of a baseline below 0 too, more is a positive change.
@@ -205,7 +209,7 @@ Comparison compare(const Metric& m, const std::vector<std::string>& arms, const 
     c.change_low = c.change_percent - 100 * reach / whole;
     c.change_high = c.change_percent + 100 * reach / whole;
   }
-  c.reservations.push_back("no column block: runs of the two arms are not paired");
+  c.reservations.push_back(blocks.empty() ? "no column block: runs of the two arms are not paired" : fmt::format("{} blocks have both arms, 3 are needed to pair them", differences.size()));
   // One arm's runs all before the other's cannot be told from a drift.
   const auto last_a = std::find(arms.rbegin(), arms.rend(), base), last_b = std::find(arms.rbegin(), arms.rend(), other);
   const auto first_a = std::find(arms.begin(), arms.end(), base), first_b = std::find(arms.begin(), arms.end(), other);

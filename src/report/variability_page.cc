@@ -55,6 +55,7 @@ std::string settle_figure(const SettleCurve& curve) {
 }
 
 std::string change_of(const Comparison& c) {
+  if (!std::isfinite(c.change_percent)) return fmt::format("{} under {} against {}: {:.6g} and {:.6g}", c.metric, c.other, c.baseline, c.other_mean, c.baseline_mean);
   const std::string range = std::isfinite(c.change_low) ? fmt::format(" [{:.1f}, {:.1f}]", c.change_low, c.change_high) : "";
   return fmt::format("{} under {} against {}: {:+.1f} %{}", c.metric, c.other, c.baseline, c.change_percent, range);
 }

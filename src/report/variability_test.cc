@@ -7,6 +7,7 @@
 
 #include "base/rng.h"
 #include "report/frame.h"
+#include "report/variability_page.h"
 
 namespace pointsman::report {
 namespace {
@@ -321,6 +322,15 @@ TEST(Runs, WithoutBlocksTheOrderIsLookedAt) {
   ASSERT_EQ(v.comparisons.size(), 1u);
   EXPECT_NEAR(v.comparisons[0].change_percent, -100.0 * 2 / 11, 1e-9);
   EXPECT_THAT(v.comparisons[0].reservations.back(), HasSubstr("not interleaved"));
+}
+
+TEST(Runs, WhatCannotBeComparedSaysWhy) {
+  const auto v = examine_text("arm,block,x,zero\neevdf,1,10,0\nlas,1,8,0\nlas,2,9,0\neevdf,2,11,0\n");
+  ASSERT_EQ(v.comparisons.size(), 2u);
+  EXPECT_THAT(v.comparisons[0].reservations, testing::Contains("2 blocks have both arms, 3 are needed to pair them"));
+  EXPECT_THAT(v.comparisons[1].reservations, testing::Contains("eevdf's mean is 0: nothing is a percentage of it"));
+  EXPECT_TRUE(std::isnan(v.comparisons[1].change_percent));
+  EXPECT_THAT(variability_markdown({.found = v, .settling = {}, .about = {}, .frames = {}}), HasSubstr("zero under las against eevdf: 0 and 0"));
 }
 
 TEST(FrameTest, BadInputIsNamedWithItsLine) {
