@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
+#include <filesystem>
+
 #include "base/temporary_folder.h"
 
 namespace pointsman {
@@ -85,6 +87,20 @@ TEST_F(Experiments, SurviveTheirProcess) {
   EXPECT_EQ(aborted->ended_ms, 20);
   EXPECT_EQ(store.repeats(1)->size(), 1u) << "what was finished is kept";
   EXPECT_EQ(*store.queued(), (std::vector<int64_t>{2, 4}));
+}
+
+TEST_F(Experiments, WriteALogAheadAndLeaveNoneBehind) {
+  {
+    ExperimentStore store = open();
+    ASSERT_TRUE(store.add({.spec = "{}", .idempotency_key = ""}, 1));
+    EXPECT_TRUE(std::filesystem::exists(path_ + "-wal")) << "a step waits for the disk once";
+    EXPECT_FALSE(std::filesystem::exists(path_ + "-journal"));
+    // Who only looks meanwhile sees what was said.
+    auto reader = ExperimentStore::open(path_, {.access = LedgerOptions::Access::kRead});
+    ASSERT_TRUE(reader) << reader.error().message;
+    EXPECT_TRUE(reader->find(1));
+  }
+  for (const char* tail : {"-wal", "-shm", "-journal"}) EXPECT_FALSE(std::filesystem::exists(path_ + tail)) << tail;
 }
 
 TEST_F(Experiments, KnowIdempotencyKeys) {
