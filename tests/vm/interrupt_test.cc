@@ -7,8 +7,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
-#include "tests/run_binary.h"
 #include "store/ledger.h"
+#include "tests/vm/marked.h"
 
 namespace pointsman {
 namespace {
@@ -17,7 +17,7 @@ using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 
-class Interrupt : public testing::Test {
+class Interrupt : public MarkedTest {
  protected:
   // A cache of its own for all tests of this program: the first one boots, which is what some of them want to see.
   static void SetUpTestSuite() { cache_ = new TempFolder; }
@@ -26,27 +26,10 @@ class Interrupt : public testing::Test {
     cache_ = nullptr;
   }
 
-  // Marks all processes that descend from the binary.
   RunOptions options(bool with_cache = true) const {
-    RunOptions options;
-    options.folder = POINTSMAN_SOURCE_DIR;
-    options.environment = {{"XDG_CACHE_HOME", with_cache ? cache_->path() : folder_.path()}, {"POINTSMAN_TEST_MARK", mark()}};
+    RunOptions options = marked();
+    options.environment.emplace_back("XDG_CACHE_HOME", with_cache ? cache_->path() : folder_.path());
     return options;
-  }
-  std::string mark() const { return folder_.path(); }
-
-  // The command lines of the processes that carry our mark, but for the binary itself.
-  std::vector<std::string> machines() const {
-    std::vector<std::string> found;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      const std::string name = entry.path().filename();
-      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      const auto environment = read_file(entry.path() / "environ");
-      if (!environment || environment->find("POINTSMAN_TEST_MARK=" + mark()) == std::string::npos) continue;
-      const auto line = read_file(entry.path() / "cmdline");
-      if (line && line->find("qemu") != std::string::npos) found.push_back(*line);
-    }
-    return found;
   }
   // Sends SIGINT as soon as `seen`.
   static void interrupt_when(RunOptions& options, std::function<bool()> seen) {
@@ -72,7 +55,6 @@ class Interrupt : public testing::Test {
   }
 
   static inline TempFolder* cache_ = nullptr;
-  TempFolder folder_;
 };
 
 TEST_F(Interrupt, WhileItBoots) {
