@@ -54,6 +54,18 @@ TEST(StressSet, AnyStressorByNameButItsWorkMustBeKnown) {
   EXPECT_TRUE(draw_stress_set(options));
 }
 
+TEST(StressSet, WhatOperationsDoNotEndHasNoFixedWork) {
+  StressSetOptions options;
+  options.named = {"sem:1:100"};
+  EXPECT_THAT(draw_stress_set(options).error().message, HasSubstr("sem-sysv can"));
+  options.timeout_s = 5;
+  EXPECT_TRUE(draw_stress_set(options));
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    const auto set = draw_stress_set(seeded(seed));
+    for (const Stressor& s : *set) EXPECT_NE(s.name, "sem") << "seed " << seed;
+  }
+}
+
 TEST(StressSet, SaysWhatIsWrong) {
   StressSetOptions options;
   for (const char* text : {"", "--help", "cpu;reboot", "cpu:0", "cpu:1:2:3", "cpu:x", "cpu:1:-4", "CPU"}) {
