@@ -33,10 +33,12 @@ round() {
   mark "round $who $what"
   hogs=
   for _ in 1 2 3 4; do hog & hogs="$hogs $!"; done
-  [ "$what" = broken ] || await enabled 200
-  [ "$what" != killed ] || { sleep 2; mark "kill"; killall -9 scx_flash; }
   # Long enough for a second try, where there is one.
-  if [ "$what" = good ]; then sleep 1; else sleep 10; fi
+  case $what in
+    good) await enabled 200; sleep 1 ;;
+    killed) await enabled 200; sleep 1; mark "kill"; killall -9 scx_flash; sleep 5 ;;
+    broken) sleep 12 ;;
+  esac
   kill $hogs
   mark "daemon's end, the kernel says $(state)"
   kill -TERM $daemon
@@ -54,10 +56,10 @@ killall scx_flash
 await disabled 100
 sleep 5
 # The rules look at their own moments, so the loops start at another one in every round.
-i=0
-while [ $i -lt "$rounds" ]; do
-  for who in scx_loader pointsman; do round $who good "12.$(printf %03d $((i * 137 % 1000)))"; done
-  i=$((i + 1))
+run=0
+while [ $run -lt "$rounds" ]; do
+  for who in scx_loader pointsman; do round $who good "12.$(printf %03d $((run * 137 % 1000)))"; done
+  run=$((run + 1))
 done
 for what in broken killed; do
   for who in scx_loader pointsman; do round $who $what 12; done
