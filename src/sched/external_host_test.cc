@@ -187,7 +187,9 @@ TEST_F(ExternalHostTest, AMissingProgramLeavesThePreviousArm) {
 
 TEST_F(ExternalHostTest, OneThatExitsAtOnceLeavesEevdfAndItsWords) {
   kernel.program("quits", "echo 'Error: Invalid argument (os error 22)'; exit 0");
-  const Outcome outcome = swapper.swap(arm("quits", "quits"));
+  const ArmId quits = arm("quits", "quits");
+  const Outcome outcome = swapper.swap(quits);
+  EXPECT_THAT(swapper.objection(quits), HasSubstr("is in quarantine")) << "it would only end at once again";
   EXPECT_EQ(outcome.verdict, Verdict::kRefused);
   EXPECT_THAT(outcome.why, HasSubstr("exited with 0 before the kernel had it enabled (its last words: Error: Invalid argument (os error 22))"));
   EXPECT_EQ(swapper.current(), kEevdf);

@@ -137,6 +137,7 @@ Outcome Swapper::swap(ArmId to) {
   const int ejection_before = last_ejection_;
   auto done = carry_out(*current_, to);
   outcome.times = done ? *done : host_.last_times();
+  if (!done && arms()[to].kind == ArmKind::kExternal) external_until_ns_[arms()[to].policy] = clock_.now_ns() + options_.restart_ns;
 
   // A hot swap shows at once; after a warm one the files lag. When the host reports an error, what the kernel says next stands.
   const int64_t deadline = clock_.now_ns() + options_.settle_ns;

@@ -46,6 +46,7 @@ class Swapper {
  public:
   struct Options {
     int64_t quarantine_ns = 60 * kSecond;  // for the whole portfolio, or one external arm, after the kernel threw it out for an error
+    int64_t restart_ns = 10 * kSecond;     // for one external arm whose program could not be brought to attach: what ends at once would end at once again
     int64_t settle_ns = 2 * kSecond;       // how long the kernel's files may lag behind an attachment
     int64_t poll_ns = 500 * kMicrosecond;
   };
