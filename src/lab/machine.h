@@ -64,7 +64,7 @@ struct MachineInput {
   int ram_fd = -1;           // the guest's memory, a file of memory_mb
   bool ram_is_shared = true; // false: copy on write, the file stays as it is
   bool incoming = false;     // paused, waits for a state
-  bool pinned = false;       // on one CPU and SCHED_BATCH, which makes a save reproducible
+  bool batch = false;        // SCHED_BATCH, which makes a save reproducible; else the main loop comes before the virtual CPUs
   std::string_view boot, request, blob;
 };
 

@@ -149,7 +149,7 @@ Result<SavedGuest> boot_and_save(const MachineOptions& options, int image_fd, co
   if (!ram) return fail(ram.error());
   guest.ram = std::move(*ram);
   const int64_t start_ns = SystemClock().now_ns();
-  auto machine = Machine::start(options, {.image_fd = image_fd, .ram_fd = guest.ram.get(), .ram_is_shared = true, .incoming = false, .pinned = true,
+  auto machine = Machine::start(options, {.image_fd = image_fd, .ram_fd = guest.ram.get(), .ram_is_shared = true, .incoming = false, .batch = true,
                                           .boot = boot, .request = {}, .blob = {}},
                                 deadline_ns);
   if (!machine) return fail(machine.error());
@@ -236,7 +236,7 @@ Result<RunResult> GuestSnapshot::run(const nlohmann::json& request, std::string_
   const int64_t deadline_ns = deadline_in(limits.host_seconds);
   const auto text = request_text(request, limits);
   if (!text) return fail(text.error());
-  auto machine = Machine::start(options_, {.image_fd = image_.get(), .ram_fd = guest_.ram.get(), .ram_is_shared = false, .incoming = true, .pinned = false,
+  auto machine = Machine::start(options_, {.image_fd = image_.get(), .ram_fd = guest_.ram.get(), .ram_is_shared = false, .incoming = true, .batch = false,
                                            .boot = boot_, .request = *text, .blob = blob},
                                 deadline_ns);
   if (!machine) return fail(machine.error());
@@ -258,7 +258,7 @@ Result<RunResult> run_from_boot(const MachineOptions& options, const Image& imag
   const auto request_json = request_text(request, limits);
   if (!request_json) return fail(request_json.error());
   const std::string boot_json = boot_text(boot, false);
-  auto machine = Machine::start(options, {.image_fd = image_fd->get(), .ram_fd = ram->get(), .ram_is_shared = true, .incoming = false, .pinned = true,
+  auto machine = Machine::start(options, {.image_fd = image_fd->get(), .ram_fd = ram->get(), .ram_is_shared = true, .incoming = false, .batch = true,
                                           .boot = boot_json, .request = *request_json, .blob = blob},
                                 deadline_ns);
   if (!machine) return fail(machine.error());
