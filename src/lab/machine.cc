@@ -9,10 +9,12 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/log.h"
 
 namespace pointsman {
 
@@ -191,7 +193,7 @@ Result<Machine> Machine::start(const MachineOptions& options, const MachineInput
       .arguments = arguments(options, options.kernel.image, input.ram_is_shared, input.incoming),
       .files = {{input.ram_fd, kRam}, {input.image_fd, kImage}, {console->get(), kConsole}, {results->get(), kResults}, {boot->get(), kBoot},
                 {request->get(), kRequest}, {blob->get(), kBlob}, {theirs.get(), kMonitor}, {complaints->get(), STDERR_FILENO}},
-      .cpu = ::sched_getcpu(),
+      .cpu = options.networked ? -1 : ::sched_getcpu(),
       .batch = input.batch};
   const int64_t started_ns = SystemClock().now_ns();
   auto child = Child::start(child_options);
@@ -207,9 +209,11 @@ Result<Machine> Machine::start(const MachineOptions& options, const MachineInput
   }
   // Both of QEMU's threads may run the timers that are due, and who does decides whose turn is next. On one CPU of the host, with the main loop always before the virtual CPUs, it is the same
   // one each time. That takes the right to set priorities; without it a rare run differs (docs/lab.md).
-  if (!input.batch) {
+  if (!input.batch && !options.networked) {
     const sched_param first{.sched_priority = 1};
-    static_cast<void>(::sched_setscheduler(child->pid(), SCHED_FIFO, &first));
+    static std::once_flag told;
+    if (::sched_setscheduler(child->pid(), SCHED_FIFO, &first) != 0)
+      std::call_once(told, [] { log_warning("no right to set priorities (CAP_SYS_NICE): about one run of a hundred may differ in its last digits"); });
   }
   return Machine(std::move(*child), std::move(*qmp), std::move(*console), std::move(*results), std::move(*complaints), started_ns);
 }
