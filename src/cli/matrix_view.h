@@ -1,4 +1,4 @@
-// The ledger's static runs as the table of families and arms.
+// The ledger's static runs as the table of families and arms, and what each change of arm costs where it has runs that change.
 #pragma once
 
 #include <span>

@@ -16,6 +16,7 @@ constexpr int kFirstAttachment = 1'000'000;  // apart from the inner host's own 
 // enum scx_exit_kind
 constexpr int kUnregisteredByUser = 64;
 constexpr int kUnregisteredByKernel = 66;  // CPUs came or went, among others
+constexpr int kRuntimeError = 1024;
 
 std::string in_brackets(const std::string& words) { return words.empty() ? "" : fmt::format(" (its last words: {})", words); }
 
@@ -58,10 +59,10 @@ Ejection ExternalHost::explain() {
   if (auto said = log_.end_of(*arm_)) {
     why = std::move(*said);
   } else {
-    why.kind = 1024;
+    why.kind = kRuntimeError;
     why.reason = "it is gone, and the kernel's log does not say why";
   }
-  if (why.kind == 0) why.kind = 1024;  // words of a kernel that we do not know: better too careful
+  if (why.kind == 0) why.kind = kRuntimeError;  // words of a kernel that we do not know: better too careful
   if (program_) {
     if (!program_->running()) why.message += fmt::format("{}{} {}", why.message.empty() ? "" : "; ", arm_->name, program_->fate());
     if (const std::string words = program_->last_words(); !words.empty()) why.message += fmt::format("{}its last words: {}", why.message.empty() ? "" : "; ", words);
@@ -100,12 +101,12 @@ void ExternalHost::look(const KernelState& state) {
     // scheduler first; how it died shows a moment later.
     for (const int64_t deadline = clock_.now_ns() + kDeathNs; program_->running() && clock_.now_ns() < deadline;) clock_.sleep_until_ns(clock_.now_ns() + options_.poll_ns);
     why = explain();
-    if (program_->crashed()) why.kind = 1024;
+    if (program_->crashed()) why.kind = kRuntimeError;
   }
   if (why.kind == kUnregisteredByKernel && program_ && program_->running() && state.phase == Phase::kDisabled) {
     if (gone_since_ns_ == 0) gone_since_ns_ = clock_.now_ns();
     if (clock_.now_ns() - gone_since_ns_ < options_.restart_limit_ns) return;
-    why.kind = 1024;
+    why.kind = kRuntimeError;
     why.message += fmt::format("{}it did not attach itself again", why.message.empty() ? "" : "; ");
   }
   ejection_ = std::move(why);
